@@ -1,0 +1,196 @@
+package dir
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/internal/durable"
+	"github.com/custodock/custodock/store"
+)
+
+// fileSync is the size in bytes from which a copy is synced by itself, so that
+// many small ones share a sync of the file system and a large one does not
+// make them wait for its bytes.
+const fileSync = 8 << 20
+
+var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
+
+// Put implements store.Store. The spool file is linked where it can be, and
+// becomes read-only by that; else it is copied and hashed on the way.
+func (s *Store) Put(ctx context.Context, o store.Object) (store.Info, error) {
+	info, err := s.put(ctx, o)
+	if err != nil {
+		return store.Info{}, fmt.Errorf("put %s: %w", o.Digest, explain(err))
+	}
+	return info, nil
+}
+
+func (s *Store) put(ctx context.Context, o store.Object) (store.Info, error) {
+	if err := s.usable(ctx); err != nil {
+		return store.Info{}, err
+	}
+	name := store.Name(o.Digest)
+	if err := s.place(ctx, name, o); err != nil {
+		return store.Info{}, err
+	}
+	// Until here a power cut can take the name, and the directory it is in.
+	// One that existed may be as new, from a writer that has not come here yet.
+	if err := s.sync(ctx); err != nil {
+		return store.Info{}, err
+	}
+	return store.Info{Name: name, Size: o.Size}, nil
+}
+
+// place makes name stand for the bytes of o, which are durable by then.
+func (s *Store) place(ctx context.Context, name string, o store.Object) error {
+	unlock, err := s.names.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.present(name, o.Size); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	src, err := openSpool(o)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	at, base := split(name)
+	dir, err := s.makeDir(at, false) // the sync of put covers its name
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	err = link(src, dir, base)
+	if copyInstead(err) {
+		err = s.copy(ctx, src, dir, base, o)
+	}
+	if errors.Is(err, fs.ErrExist) { // by another process
+		return s.present(name, o.Size)
+	}
+	return err
+}
+
+// present returns nil for an object of this size.
+func (s *Store) present(name string, size int64) error {
+	have, err := s.size(name)
+	if err == nil && have != size {
+		err = fmt.Errorf("%w: it has %d bytes instead of %d; verify the store", store.ErrExists, have, size)
+	}
+	return err
+}
+
+func openSpool(o store.Object) (*os.File, error) {
+	f, err := os.OpenFile(o.Path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is not a regular file", store.ErrDamaged, o.Path)
+	}
+	if err == nil && info.Size() != o.Size {
+		err = fmt.Errorf("%w: %s has %d bytes instead of %d", store.ErrDamaged, o.Path, info.Size(), o.Size)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// link gives the spool file its second name. The permissions come first: the
+// object is never seen writable.
+func link(src, dir *os.File, base string) error {
+	info, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm() != 0o444 {
+		if err := src.Chmod(0o444); err != nil {
+			return err
+		}
+	}
+	err = unix.Linkat(unix.AT_FDCWD, src.Name(), int(dir.Fd()), base, 0)
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: src.Name(), New: filepath.Join(dir.Name(), base), Err: err}
+	}
+	return nil
+}
+
+// copyInstead tells the errors that speak of links and permissions, not of the
+// store: another file system (whose spool side may be read-only), one without
+// links, another owner, too many links.
+func copyInstead(err error) bool {
+	for _, e := range []error{unix.EXDEV, unix.EPERM, unix.EMLINK, unix.ENOTSUP, unix.ENOSYS, unix.EROFS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// copy publishes the bytes only if they are the ones named.
+func (s *Store) copy(ctx context.Context, src, dir *os.File, base string, o store.Object) error {
+	t, err := durable.NewTemp(s.root)
+	if err != nil {
+		return err
+	}
+	defer t.Discard()
+	h := sha256.New()
+	if err := transfer(ctx, t, src, h); err != nil {
+		return err
+	}
+	var sum clip.Digest
+	h.Sum(sum[:0])
+	if sum != o.Digest {
+		return fmt.Errorf("%w: %s has sha-256 %s", store.ErrDamaged, src.Name(), sum)
+	}
+	if err := t.Chmod(0o444); err != nil {
+		return err
+	}
+	if o.Size >= fileSync {
+		err = t.Sync()
+	} else {
+		err = s.sync(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return t.Rename(dir, base, false)
+}
+
+func transfer(ctx context.Context, to io.Writer, from io.Reader, h hash.Hash) error {
+	buf := buffers.Get().(*[1 << 20]byte)
+	defer buffers.Put(buf)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := from.Read(buf[:])
+		if n > 0 {
+			_, _ = h.Write(buf[:n]) // never fails: see hash.Hash
+			if _, err := to.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

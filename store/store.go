@@ -1,0 +1,110 @@
+// Package store is central storage: a place where objects are kept and from
+// which nothing is ever deleted through this program.
+//
+// Names are slash-separated and relative; the layout under them is described
+// in docs/formats.md. Every method may be called from many goroutines.
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/custodock/custodock/clip"
+)
+
+var (
+	// ErrNotExist is wrapped when a name is not in the store.
+	ErrNotExist = errors.New("not in the store")
+	// ErrExists is wrapped when a name that is written once holds other bytes.
+	ErrExists = errors.New("exists with other bytes")
+	// ErrStale is wrapped when a replaced name was changed by another writer.
+	ErrStale = errors.New("changed by another writer")
+	// ErrFull is wrapped when the store has no room.
+	ErrFull = errors.New("store is full")
+	// ErrDamaged is wrapped when the bytes sent are not the bytes named.
+	ErrDamaged = errors.New("bytes do not match their digest")
+)
+
+// Info describes one stored version of one name.
+type Info struct {
+	Name    string
+	Size    int64     // bytes
+	Version string    // what Stat, Open and Replace take to mean exactly this version; "" where the store keeps one only
+	Lock    string    // "", "governance" or "compliance"
+	Until   time.Time // end of retention, zero without lock
+}
+
+// Object is a clip on its way into a store. The file at Path is complete,
+// durable and never changes; it may be linked instead of copied.
+type Object struct {
+	Digest   clip.Digest
+	Size     int64
+	Path     string   // of the spool file
+	CRC64    uint64   // CRC-64/NVME of the whole
+	PartSize int64    // bytes in each part but the last
+	Parts    []uint64 // CRC-64/NVME of each part
+}
+
+// Name is where an object with this digest stands in every store.
+func Name(d clip.Digest) string {
+	s := d.String()
+	return "object/" + s[:2] + "/" + s
+}
+
+// File is an open stored version.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Info() Info
+}
+
+// Reader is what proving needs of a store.
+type Reader interface {
+	// Open opens a version for reading; version "" means the newest.
+	Open(ctx context.Context, name, version string) (File, error)
+	// Stat describes a version without reading it.
+	Stat(ctx context.Context, name, version string) (Info, error)
+	// List yields every name that starts with prefix, in lexical order.
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+}
+
+// Store is what the dock needs. When a writing method returns nil, the bytes
+// are durable and visible to every reader.
+type Store interface {
+	Reader
+	// Create makes name hold data. The same bytes again succeed; other bytes
+	// are ErrExists and change nothing.
+	Create(ctx context.Context, name string, data []byte) (Info, error)
+	// Replace makes name hold data if its version still is old ("" means it
+	// must not exist yet), else ErrStale and nothing changes.
+	Replace(ctx context.Context, name string, data []byte, old string) (Info, error)
+	// Put stores a clip once under Name(o.Digest). An object that is there
+	// already with this size is not written again. ErrDamaged when the bytes
+	// read are not o.Digest's, where the store reads them.
+	Put(ctx context.Context, o Object) (Info, error)
+	// URL names the store as it was configured, without secrets.
+	URL() string
+}
+
+// ReadAll reads a whole small version, at most limit bytes.
+func ReadAll(ctx context.Context, r Reader, name string, limit int64) ([]byte, Info, error) {
+	f, err := r.Open(ctx, name, "")
+	if err != nil {
+		return nil, Info{}, err
+	}
+	defer func() { _ = f.Close() }()
+	info := f.Info()
+	if info.Size > limit {
+		return nil, info, &os.PathError{Op: "read", Path: name, Err: errors.New("larger than its format allows")}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) != info.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, info, err
+}
