@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/custodock/custodock/manifest"
+)
+
+// uploads is how many files of one publishing travel at once.
+const uploads = 8
+
+// Published is the size that was last published to a shelf, 0 when none was.
+func (l *Ledger) Published(id string) (size int64, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		size = max(0, fromNumber(tx.Bucket(bucketShelf).Get([]byte(id))))
+		return nil
+	})
+	return size, err
+}
+
+// Publish brings a shelf to the sealed size: the key, tiles and entries,
+// records, and last the checkpoint. Everything is written once or under a
+// condition, so that it can be called again after any failure. It refuses like
+// Check does. id names the shelf for ever.
+func (l *Ledger) Publish(ctx context.Context, id string, s Shelf) error {
+	st, done, err := l.shelf(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := l.deadErr(); err != nil {
+		return fmt.Errorf("publish to %s: %w", id, err)
+	}
+	sealed := l.newestSealed()
+	if !st.known {
+		if err := l.inspect(ctx, id, s, st); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
+	if !st.hasKey {
+		if err := s.Create(ctx, manifest.KeyPath(l.o.Log), []byte(l.o.Key+"\n")); err != nil {
+			return fmt.Errorf("publish key to %s: %w", id, err)
+		}
+		st.hasKey = true
+	}
+	if st.size < sealed.size {
+		// What a crash leaves from here on has names that every later attempt
+		// gives the same bytes; readers start from the checkpoint.
+		if err := l.upload(ctx, s, st.size, sealed.size); err != nil {
+			st.known = false
+			return fmt.Errorf("publish to %s: %w", id, err)
+		}
+		if err := l.replaceCheckpoint(ctx, id, s, st, sealed); err != nil {
+			return fmt.Errorf("publish to %s: %w", id, err)
+		}
+	}
+	if size, err := l.Published(id); err != nil || size == st.size {
+		return err
+	}
+	return l.Commit(ctx, func(t *Tx) error {
+		return t.bolt.Bucket(bucketShelf).Put([]byte(id), number(st.size))
+	})
+}
+
+// replaceCheckpoint is the step that makes a publishing visible.
+func (l *Ledger) replaceCheckpoint(ctx context.Context, id string, s Shelf, st *shelfState, sealed head) error {
+	version, err := s.Replace(ctx, manifest.CheckpointPath(l.o.Log), sealed.note, st.version)
+	if err == nil {
+		st.size, st.version = sealed.size, version
+		return nil
+	}
+	// It may have been done and only its answer lost, or another dock has our
+	// name: the shelf knows.
+	if err2 := l.inspect(ctx, id, s, st); errors.Is(err2, manifest.ErrForked) {
+		return err2
+	} else if err2 == nil && st.size == sealed.size {
+		return nil
+	}
+	st.known = false
+	return err
+}
+
+// upload copies tiles, bundles and records between the two sizes.
+func (l *Ledger) upload(ctx context.Context, s Shelf, from, to int64) error {
+	files, err := l.recordFiles(from, to)
+	if err != nil {
+		return err
+	}
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(uploads)
+	for _, t := range tlog.NewTiles(manifest.TileHeight, from, to) {
+		if group.Err() != nil {
+			break
+		}
+		g.Go(func() error { return l.uploadTile(group, s, t) })
+		if t.L == 0 {
+			g.Go(func() error { return l.uploadBundle(group, s, t) })
+		}
+	}
+	for _, first := range files {
+		if group.Err() != nil {
+			break
+		}
+		g.Go(func() error { return l.uploadRecords(group, s, manifest.RecordPath(l.o.Log, first)) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (l *Ledger) uploadTile(ctx context.Context, s Shelf, t tlog.Tile) error {
+	var data []byte
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		data, err = tlog.ReadTileData(t, rows(tx))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.Create(ctx, manifest.LogPath(l.o.Log, manifest.TilePath(t)), data)
+}
+
+// uploadBundle copies the entries of the level-0 tile t. They are compared
+// with the tree first: a damaged file must not be spread.
+func (l *Ledger) uploadBundle(ctx context.Context, s Shelf, t tlog.Tile) error {
+	start := t.N * manifest.TileWidth
+	entries, err := l.staged(start, t.W)
+	if errors.Is(err, ErrNoEntry) {
+		// Full since, and the rows went after the file was written.
+		if entries, err = l.bundle(t.N); err == nil {
+			entries = entries[:t.W]
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for i, raw := range entries {
+		leaf, err := l.Leaf(start + int64(i))
+		if err != nil {
+			return err
+		}
+		if manifest.LeafHash(raw) != leaf {
+			return fmt.Errorf("entry %d: %w: its bytes do not match its hash", start+int64(i), ErrDamaged)
+		}
+	}
+	return s.Create(ctx, manifest.LogPath(l.o.Log, manifest.EntriesPath(t.N, t.W)), manifest.EncodeBundle(entries))
+}
+
+// recordFiles lists the record files that begin in [from, to).
+func (l *Ledger) recordFiles(from, to int64) (files []int64, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		return between(tx.Bucket(bucketFile), from, to, func(n int64, _ []byte) error {
+			files = append(files, n)
+			return nil
+		})
+	})
+	return files, err
+}
+
+// uploadRecords copies a record file. Where an earlier attempt got it through
+// and a record was erased here since, the shelf's copy is replaced.
+func (l *Ledger) uploadRecords(ctx context.Context, s Shelf, name string) error {
+	data, err := os.ReadFile(l.local(name))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err = s.Create(ctx, name, data); err == nil {
+		return nil
+	}
+	there, version, err2 := s.Read(ctx, name)
+	switch {
+	case err2 != nil || !contains(there, data):
+		return err
+	case bytes.Equal(there, data):
+		return nil
+	}
+	_, err = s.Replace(ctx, name, data, version)
+	return err
+}
+
+// contains reports that every line of part is a line of whole.
+func contains(whole, part []byte) bool {
+	lines := map[string]bool{}
+	for line := range bytes.Lines(whole) {
+		lines[string(line)] = true
+	}
+	for line := range bytes.Lines(part) {
+		if !lines[string(line)] {
+			return false
+		}
+	}
+	return true
+}
