@@ -1,0 +1,278 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func write(t *testing.T, dir, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExampleIsTheDefault(t *testing.T) {
+	got, err := Load(write(t, t.TempDir(), "custodock.yaml", string(Example()), 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Stores, want.Drops, want.Bays, want.Devices = []Store{}, []Drop{}, []Bay{}, []Device{}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for key := range strings.SplitSeq("log authority key lang stores roots drops bays board policy reread_days reserve publish zone sm3 matters devices", " ") {
+		if !strings.Contains(string(Example()), "\n"+key+":") {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		want       func(*Config)
+	}{
+		{"empty", "", func(*Config) {}},
+		{"comment", "# nothing\n", func(*Config) {}},
+		{"byte order mark and CRLF", "\ufefflang: zh\r\npolicy: central\r\n", func(c *Config) { c.Lang, c.Policy = "zh", "central" }},
+		{"no roots", "roots: []\n", func(c *Config) { c.Roots = []string{} }},
+		{"no board", "board: \"\"\n", func(c *Config) { c.Board = "" }},
+		{"everything", strings.Join([]string{
+			"log: dk3v9q", "authority: dock.example.org", "key: /nowhere/key", "lang: zh",
+			"stores: [{name: a, url: 'file:///srv/a', fs_uuid: 3b1c}, {name: b, url: 's3://bucket/p?endpoint=http://h:9000&region=x'}]",
+			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
+			"bays: [{name: bay-01, path: 1-1.4}]", "board: '[::1]:80'", "policy: central", "reread_days: 7", "reserve: 1GiB",
+			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml",
+			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123'}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
+				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
+		}, "\n"), func(c *Config) {
+			*c = Config{
+				Log: "dk3v9q", Authority: "dock.example.org", Key: "/nowhere/key", Lang: "zh",
+				Stores: []Store{{Name: "a", URL: "file:///srv/a", FSUUID: "3b1c"},
+					{Name: "b", URL: "s3://bucket/p?endpoint=http://h:9000&region=x"}},
+				Roots: []string{"/mnt"},
+				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
+				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Reserve: 1 << 30,
+				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml",
+				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123"},
+					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
+					Unit:       "Patrol 3", Zone: "+08:00", Profile: "a11", Bay: "bay-01"}},
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Load(write(t, t.TempDir(), "c.yaml", tt.yaml, 0o644))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Default()
+			tt.want(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		line, col  int
+		has        string
+	}{
+		{"unknown key", "lang: en\npolcy: dock\n", 2, 1, `unknown key "polcy"`},
+		{"unknown key within", "stores:\n  - name: a\n    uri: file:///x\n", 3, 5, `unknown key "uri"`},
+		{"duplicate key", "lang: en\nlang: zh\n", 2, 1, "already defined"},
+		{"number for text", "zone: 8\n", 1, 7, "put it in quotes"},
+		{"number for text within", "devices:\n  - id: c1\n    match: {serial: 0123}\n", 3, 21, "put it in quotes"},
+		{"fraction for text", "devices:\n  - id: c1\n    match: {fs_uuid: 12.4}\n", 3, 22, "put it in quotes"},
+		{"text for number", "reread_days: many\n", 1, 14, "whole number"},
+		{"quoted number", "reread_days: '7'\n", 1, 14, "whole number"},
+		{"fraction", "reread_days: 1.5\n", 1, 14, "whole number"},
+		{"too big", "reread_days: 99999999999999999999\n", 1, 14, "whole number"},
+		{"text for bool", "sm3: yes\n", 1, 6, "true or false"},
+		{"text for list", "roots: /media\n", 1, 8, "a list"},
+		{"list for text", "zone: [a]\n", 1, 7, "text, not a list"},
+		{"list for keys", "- a\n", 1, 1, "keys with values"},
+		{"no value", "lang:\n", 1, 1, "no value"},
+		{"empty item", "roots: [~]\n", 1, 9, "no value"},
+		{"anchor", "zone: &z UTC\n", 1, 7, "anchor"},
+		{"alias", "authority: x\nzone: *z\n", 2, 7, "anchor"},
+		{"merge", "<<: {lang: en}\n", 1, 1, "unknown key"},
+		{"tag", "lang: !!str en\n", 1, 7, "tag"},
+		{"two documents", "lang: en\n---\nlang: zh\n", 3, 1, "second document"},
+		{"syntax", "lang: {\n", 1, 7, ""},
+		{"size without unit", "reserve: 5\n", 1, 10, "must be text"},
+		{"size", "reserve: lots\n", 1, 10, "256MiB"},
+		{"small reserve", "reserve: 1MiB\n", 1, 10, "16MiB"},
+		{"duration", "publish: 1 second\n", 1, 10, "500ms"},
+		{"negative duration", "publish: -1s\n", 1, 10, "500ms"},
+		{"publish too often", "publish: 1ms\n", 1, 10, "100ms"},
+		{"log", "log: Dock!\n", 1, 6, "log name"},
+		{"authority", "authority: a b\n", 1, 12, "authority"},
+		{"lang", "lang: fr\n", 1, 7, "en or zh"},
+		{"policy", "policy: maybe\n", 1, 9, "dock or central"},
+		{"board", "board: 8630\n", 1, 8, "must be text"},
+		{"board port", "board: localhost:99999\n", 1, 8, "host:port"},
+		{"zone", "zone: Mars/Olympus\n", 1, 7, "unknown zone"},
+		{"zone offset", "zone: '+99:00'\n", 1, 7, "unknown zone"},
+		{"zone path", "zone: ../../etc/passwd\n", 1, 7, "unknown zone"},
+		{"root", "roots: [media]\n", 1, 9, "absolute"},
+		{"root not clean", "roots: [/media/../etc]\n", 1, 9, "absolute"},
+		{"root twice", "roots: [/a, /a]\n", 1, 13, "twice"},
+		{"drop is a root", "drops: [{path: /media}]\n", 1, 16, "twice"},
+		{"drop quiet", "drops: [{path: /d, quiet: 1ms}]\n", 1, 27, "100ms"},
+		{"drop quiet zero", "drops: [{path: /d, quiet: 0s}]\n", 1, 27, "100ms"},
+		{"drop without path", "drops: [{quiet: 1s}]\n", 1, 10, "drop path"},
+		{"bay", "bays: [{name: Bay 1, path: 1-1}]\n", 1, 15, "bay name"},
+		{"bay port twice", "bays: [{name: a, path: 1-1}, {name: b, path: 1-1}]\n", 1, 46, "two bays"},
+		{"store twice", "stores: [{name: a, url: 'file:///x'}, {name: a, url: 'file:///y'}]\n", 1, 46, "own name"},
+		{"store scheme", "stores: [{name: a, url: 'ftp://x'}]\n", 1, 25, "file:///path"},
+		{"store password", "stores: [{name: a, url: 's3://k:pw@b'}]\n", 1, 25, "password"},
+		{"store secret in query", "stores: [{name: a, url: 's3://b?secret_key=x'}]\n", 1, 25, "password"},
+		{"device id", "devices: [{id: 张三, match: {label: x}}]\n", 1, 16, "neutral"},
+		{"device known by nothing", "devices: [{id: c1}]\n", 1, 12, "known by nothing"},
+		{"same match", "devices: [{id: c1, match: {label: x}}, {id: c2, match: {label: x}}]\n", 1, 57, "match the same"},
+		{"device zone", "devices: [{id: c1, match: {label: x}, zone: Mars}]\n", 1, 45, "unknown zone"},
+		{"device profile", "devices: [{id: c1, match: {label: x}, profile: ../generic}]\n", 1, 48, "no device profile"},
+		{"collector", "devices: [{id: c1, match: {label: x}, collectors: [{unit: u}]}]\n", 1, 53, "person or badge"},
+		{"escape", "devices: [{id: c1, match: {label: \"\\e[2J\"}}]\n", 1, 35, "printable"},
+		{"relative key", "key: key\n", 1, 6, "absolute"},
+		{"key is a folder", "key: /\n", 1, 6, "regular file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := write(t, t.TempDir(), "c.yaml", tt.yaml, 0o644)
+			_, err := Load(file)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			if e.Line != tt.line || e.Column != tt.col || !strings.Contains(e.Problem, tt.has) {
+				t.Errorf("got %v, want %d:%d and %q", e, tt.line, tt.col, tt.has)
+			}
+			if want := fmt.Sprintf("%s:%d:%d: ", file, tt.line, tt.col); !strings.HasPrefix(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("message %q, want one line that begins with %q", err, want)
+			}
+		})
+	}
+}
+
+func TestSecretKey(t *testing.T) {
+	for mode, ok := range map[os.FileMode]bool{
+		0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o620: false, 0o644: false,
+	} {
+		dir := t.TempDir()
+		key := write(t, dir, "key", "PRIVATE", mode)
+		_, err := Load(write(t, dir, "c.yaml", "lang: en\nkey: "+key+"\n", 0o644))
+		var e *Error
+		switch {
+		case ok && err != nil:
+			t.Errorf("mode %o: %v", mode, err)
+		case !ok && (!errors.As(err, &e) || e.Line != 2 || e.Column != 6 || !strings.Contains(e.Problem, "chmod 600")):
+			t.Errorf("mode %o: got %v, want a refusal at 2:6", mode, err)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]Size{
+		"0B": 0, "1B": 1, "4096B": 4096, "1KiB": 1 << 10, "256MiB": 256 << 20, "2GiB": 2 << 30, "3TiB": 3 << 40,
+		"10GB": 1e10, "5 MB": 5e6,
+	} {
+		var s, again Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%q: %d, %v; want %d", text, s, err, want)
+		}
+		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
+			t.Errorf("%q is written as %q, which reads as %d, %v", text, s, again, err)
+		}
+	}
+	for _, text := range []string{"", "B", "5", "-1B", "1.5GiB", "9999999TiB", "1mib", "MiB 1"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q taken for %d", text, s)
+		}
+	}
+}
+
+func TestMatters(t *testing.T) {
+	list, err := Matters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"查封扣押财产": RecordWhole, "强制拆除": RecordWhole, "罚没财物处置": RecordWhole, "执法办案场所": RecordWhole,
+		"现场执法": RecordRequired, "调查取证": RecordRequired, "举行听证": RecordRequired, "留置送达": RecordRequired, "公告送达": RecordRequired,
+	}
+	for _, m := range list {
+		if r, ok := want[m.ZH]; ok && r == m.Recording {
+			delete(want, m.ZH)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not in the list: %v", want)
+	}
+	for name, tt := range map[string]struct {
+		yaml string
+		line int
+	}{
+		"id twice":  {"matters:\n- {id: a, zh: 甲, en: a, recording: whole}\n- {id: a, zh: 乙, en: b, recording: whole}\n", 3},
+		"recording": {"matters:\n- {id: a, zh: 甲, en: a, recording: maybe}\n", 2},
+		"no name":   {"matters:\n- {id: a, en: a, recording: whole}\n", 2},
+		"id":        {"matters:\n- {id: 甲, zh: 甲, en: a, recording: whole}\n", 2},
+	} {
+		_, err := LoadMatters(write(t, t.TempDir(), "m.yaml", tt.yaml, 0o644))
+		var e *Error
+		if !errors.As(err, &e) || e.Line != tt.line {
+			t.Errorf("%s: got %v, want an error in line %d", name, err, tt.line)
+		}
+	}
+	if _, err := LoadMatters(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent list: %v", err)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, s := range []string{
+		string(Example()), "lang: en\nlang: zh", "devices: [{id: c1, match: {label: x}}]", "reserve: 1GiB\npublish: 1s", "{", "? a\n: b", "a: &a [*a]",
+		"\ufeff---\n...\n", "drops:\n- path: /x\n  quiet: 1s\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4096 {
+			return
+		}
+		c, _, err := parse("c.yaml", data)
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Line < 1 || e.Column < 1 || strings.ContainsAny(e.Error(), "\n\x1b") {
+				t.Fatalf("error without place or in several lines: %q", err)
+			}
+			return
+		}
+		if c.Reserve < 16<<20 || c.Publish <= 0 || !validZone(c.Zone) || c.RereadDays < 1 {
+			t.Fatalf("taken: %+v", c)
+		}
+	})
+}

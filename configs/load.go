@@ -1,0 +1,239 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+var (
+	logName   = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}$`)
+	shortName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+	deviceID  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+	authority = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./-]{0,127}$`)
+	offset    = regexp.MustCompile(`^[+-](?:0\d|1[0-4]):[0-5]\d$`)
+	unsafeURL = regexp.MustCompile(`(?i)(?:^|&)[^=]*(?:secret|password|access_?key)[^=]*=`)
+)
+
+// Load reads a configuration file over the defaults. Mistakes are *Error; an
+// absent file wraps fs.ErrNotExist.
+func Load(file string) (Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c, d, err := parse(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	if err := c.checkSecret(d); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// parse does everything Load does that needs no other file.
+func parse(file string, data []byte) (Config, *Document, error) {
+	c := Default()
+	d, err := Decode(file, data, &c)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	for i := range c.Drops {
+		if !d.Has(fmt.Sprintf("drops.%d.quiet", i)) {
+			c.Drops[i].Quiet = DefaultQuiet
+		}
+	}
+	for _, check := range []func(*Document) error{
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkDevices,
+	} {
+		if err := check(d); err != nil {
+			return Config{}, nil, err
+		}
+	}
+	return c, d, nil
+}
+
+// checkSecret refuses a signing key that others can read. An absent one is no
+// mistake: init makes it.
+func (c *Config) checkSecret(d *Document) error {
+	if c.Key == "" {
+		return nil
+	}
+	info, err := os.Stat(c.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return d.Errorf("key", "cannot look at the key: %v", err)
+	}
+	if !info.Mode().IsRegular() {
+		return d.Errorf("key", "%q is no regular file; name the file of the signing key", c.Key)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return d.Errorf("key", "the secret key %q can be read by others (mode %04o); run: chmod 600 %q",
+			c.Key, info.Mode().Perm(), c.Key)
+	}
+	return nil
+}
+
+func (c *Config) checkIdentity(d *Document) error {
+	if c.Log != "" && !logName.MatchString(c.Log) {
+		return d.Errorf("log", "log name %q; use 3 to 16 lower-case letters and digits, a letter first", c.Log)
+	}
+	if c.Authority != "" && !authority.MatchString(c.Authority) {
+		return d.Errorf("authority", "authority %q; use a name like dock.example.org: letters, digits, - . /", c.Authority)
+	}
+	if c.Key != "" && !clean(c.Key) {
+		return d.Errorf("key", "key %q; write a clean absolute path", c.Key)
+	}
+	if c.Matters != "" && !clean(c.Matters) {
+		return d.Errorf("matters", "matters %q; write a clean absolute path", c.Matters)
+	}
+	return nil
+}
+
+func (c *Config) checkRules(d *Document) error {
+	if c.Lang != "en" && c.Lang != "zh" {
+		return d.Errorf("lang", "lang %q; use en or zh", c.Lang)
+	}
+	if c.Policy != PolicyDock && c.Policy != PolicyCentral {
+		return d.Errorf("policy", "policy %q; use %s or %s", c.Policy, PolicyDock, PolicyCentral)
+	}
+	if c.Board != "" {
+		host, port, err := net.SplitHostPort(c.Board)
+		n, nerr := strconv.ParseUint(port, 10, 16)
+		if err != nil || nerr != nil || n == 0 || strings.ContainsFunc(host, unicode.IsSpace) {
+			return d.Errorf("board", "board %q; write host:port such as 127.0.0.1:8630, or \"\" for none", c.Board)
+		}
+	}
+	if c.RereadDays < 1 || c.RereadDays > 3650 {
+		return d.Errorf("reread_days", "reread_days %d; use 1 to 3650", c.RereadDays)
+	}
+	if c.Reserve < 16<<20 {
+		return d.Errorf("reserve", "reserve %s; use at least 16MiB, or a full disk stops the manifest", c.Reserve)
+	}
+	if c.Publish < 100*time.Millisecond || c.Publish > time.Hour {
+		return d.Errorf("publish", "publish %s; use 100ms to 1h", c.Publish)
+	}
+	if !validZone(c.Zone) {
+		return d.Errorf("zone", "unknown zone %q; use a name like Asia/Shanghai, an offset like +08:00, or Local", c.Zone)
+	}
+	return nil
+}
+
+func (c *Config) checkStores(d *Document) error {
+	seen := map[string]bool{}
+	for i, s := range c.Stores {
+		at := fmt.Sprintf("stores.%d", i)
+		if !shortName.MatchString(s.Name) {
+			return d.Errorf(at+".name", "store name %q; use lower-case letters, digits, . _ -, at most 32", s.Name)
+		}
+		if seen[s.Name] {
+			return d.Errorf(at+".name", "a second store named %q; give each its own name", s.Name)
+		}
+		seen[s.Name] = true
+		if problem := urlProblem(s.URL); problem != "" {
+			return d.Errorf(at+".url", "store %s: %s", s.Name, problem)
+		}
+		if s.FSUUID != "" && !plain(s.FSUUID) {
+			return d.Errorf(at+".fs_uuid", "fs_uuid %q; write it as blkid prints it", s.FSUUID)
+		}
+	}
+	return nil
+}
+
+func urlProblem(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || !plain(raw):
+		return fmt.Sprintf("url %q is malformed; use file:///path or s3://bucket/prefix?endpoint=…", raw)
+	case u.User != nil || unsafeURL.MatchString(u.RawQuery):
+		return "url carries a password; use the AWS_* variables or a credentials file"
+	case u.Scheme == "file" && u.Host == "" && clean(u.Path) && u.RawQuery == "":
+		return ""
+	case u.Scheme == "s3" && u.Host != "":
+		return ""
+	}
+	return fmt.Sprintf("url %q; use file:///path or s3://bucket/prefix?endpoint=…", raw)
+}
+
+func (c *Config) checkFolders(d *Document) error {
+	seen := map[string]bool{}
+	for i, p := range c.Roots {
+		at := fmt.Sprintf("roots.%d", i)
+		if !clean(p) {
+			return d.Errorf(at, "root %q; write a clean absolute path", p)
+		}
+		if seen[p] {
+			return d.Errorf(at, "%q stands twice; remove one", p)
+		}
+		seen[p] = true
+	}
+	for i, drop := range c.Drops {
+		at := fmt.Sprintf("drops.%d", i)
+		if !clean(drop.Path) {
+			return d.Errorf(at+".path", "drop path %q; write a clean absolute path", drop.Path)
+		}
+		if seen[drop.Path] {
+			return d.Errorf(at+".path", "%q stands twice; a folder is one drop or one root", drop.Path)
+		}
+		seen[drop.Path] = true
+		if drop.Quiet < 100*time.Millisecond || drop.Quiet > 24*time.Hour {
+			return d.Errorf(at+".quiet", "quiet %s; use 100ms to 24h", drop.Quiet)
+		}
+		if drop.Bay != "" && !shortName.MatchString(drop.Bay) {
+			return d.Errorf(at+".bay", "bay %q; use lower-case letters, digits, . _ -, at most 32", drop.Bay)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkBays(d *Document) error {
+	names, paths := map[string]bool{}, map[string]bool{}
+	for i, b := range c.Bays {
+		at := fmt.Sprintf("bays.%d", i)
+		if !shortName.MatchString(b.Name) {
+			return d.Errorf(at+".name", "bay name %q; use lower-case letters, digits, . _ -, at most 32", b.Name)
+		}
+		if names[b.Name] {
+			return d.Errorf(at+".name", "a second bay named %q; give each its own name", b.Name)
+		}
+		if !plain(b.Path) || (strings.HasPrefix(b.Path, "/") && !clean(b.Path)) {
+			return d.Errorf(at+".path", "bay %s: path %q; write a USB port such as 1-1.4 or a mount point", b.Name, b.Path)
+		}
+		if paths[b.Path] {
+			return d.Errorf(at+".path", "%q is two bays; a port is one bay", b.Path)
+		}
+		names[b.Name], paths[b.Path] = true, true
+	}
+	return nil
+}
+
+// clean accepts an absolute path that names its target in one way only.
+func clean(p string) bool { return plain(p) && filepath.IsAbs(p) && path.Clean(p) == p }
+
+// plain accepts text that can be shown in one line.
+func plain(s string) bool {
+	return s != "" && len(s) <= 4096 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r == unicode.ReplacementChar || !unicode.IsPrint(r)
+	})
+}
+
+func validZone(zone string) bool {
+	if zone == "Local" || offset.MatchString(zone) {
+		return true
+	}
+	_, err := time.LoadLocation(zone)
+	return zone != "" && err == nil
+}
