@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/tag"
+)
+
+// apply folds one entry and its record into the catalog. The dock's knowledge
+// is what this makes of the log, live and when a log is adopted again.
+func (c catalog) apply(e manifest.Entry, record []byte) error {
+	switch e.Type {
+	case "clip.ingested":
+		return c.applyIngested(e, record)
+	case "clip.tagged":
+		return c.applyTagged(e, record)
+	case "clip.stored":
+		return c.applyStored(e)
+	case "clip.exported":
+		return c.applyStatement(e)
+	}
+	return nil
+}
+
+func (c catalog) applyIngested(e manifest.Entry, record []byte) error {
+	var rec ingested
+	if err := json.Unmarshal(record, &rec); err != nil {
+		return fmt.Errorf("read record of entry %d: %w", e.N, err)
+	}
+	digest, err := clip.ParseDigest(e.Fields.Str("sha256"))
+	if err != nil {
+		return fmt.Errorf("read entry %d: %w", e.N, err)
+	}
+	size, _ := e.Fields.Int("size")
+	r := row{
+		N: e.N, Leaf: leafOf(e), SHA256: digest, SM3: e.Fields.Str("sm3"), Size: size,
+		Role: clip.Role(e.Fields.Str("role")), Device: e.Fields.Str("device"), Bay: e.Fields.Str("bay"),
+		SameAs: e.Fields.Str("same_as"), Ingested: e.T, Record: rec, Tags: rec.Tags, Entries: []int64{e.N},
+	}
+	r.Span, r.Offset = spanOf(e.Fields)
+	path := rec.Path
+	if rec.PathHex != "" {
+		raw, err := hex.DecodeString(rec.PathHex)
+		if err != nil {
+			return fmt.Errorf("read record of entry %d: path_hex: %w", e.N, err)
+		}
+		path = string(raw)
+	}
+	return c.add(r, path)
+}
+
+func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
+	var rec tagged
+	if err := json.Unmarshal(record, &rec); err != nil {
+		return fmt.Errorf("read record of entry %d: %w", e.N, err)
+	}
+	return c.change(e, func(r *row) { r.Tags = tag.Merge(r.Tags, rec.Tags) })
+}
+
+func (c catalog) applyStored(e manifest.Entry) error {
+	store := e.Fields.Str("store")
+	return c.change(e, func(r *row) {
+		if r.Stored == nil {
+			r.Stored = map[string]int64{}
+		}
+		r.Stored[store] = e.N
+	})
+}
+
+func (c catalog) applyStatement(e manifest.Entry) error { return c.change(e, func(*row) {}) }
+
+// change rewrites the row a statement names and adds the statement to it.
+func (c catalog) change(e manifest.Entry, f func(*row)) error {
+	n, err := parseClip(e.Log, e.Fields.Str("clip"))
+	if err != nil {
+		return err
+	}
+	r, err := c.clip(n)
+	if err != nil {
+		return fmt.Errorf("entry %d names clip %d: %w", e.N, n, err)
+	}
+	if slices.Contains(r.Entries, e.N) {
+		return nil // adopted before, in a run that did not end
+	}
+	f(&r)
+	r.Entries = append(r.Entries, e.N)
+	return c.putClip(r)
+}

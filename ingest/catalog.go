@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/clip"
+)
+
+// ErrNoClip is wrapped when a name is no clip of this dock.
+var ErrNoClip = errors.New("no such clip on this dock")
+
+// catalog reads and writes the dock's knowledge of clips inside a transaction.
+type catalog struct{ tx *bbolt.Tx }
+
+func makeBuckets(tx *bbolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c catalog) get(bucket, key []byte, v any) (bool, error) {
+	b := c.tx.Bucket(bucket).Get(key)
+	if b == nil {
+		return false, nil
+	}
+	return true, decode(b, v)
+}
+
+func (c catalog) put(bucket, key []byte, v any) error {
+	b, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return c.tx.Bucket(bucket).Put(key, b)
+}
+
+// clip returns the row of entry n, ErrNoClip when n is no acquisition.
+func (c catalog) clip(n int64) (row, error) {
+	var r row
+	found, err := c.get(clipBucket, key(n), &r)
+	if err == nil && !found {
+		err = ErrNoClip
+	}
+	return r, err
+}
+
+func (c catalog) putClip(r row) error { return c.put(clipBucket, key(r.N), r) }
+
+// pathKey identifies a path on a source, whatever bytes it holds.
+func pathKey(source clip.Source, path string) []byte {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%d %s %s", len(source.String()), source, path)
+	return h.Sum(nil)
+}
+
+func tripleKey(source clip.Source, path string, d clip.Digest) []byte {
+	return append(pathKey(source, path), d[:]...)
+}
+
+// acquisition finds the entry of (source, path, digest), -1 when it is new.
+func (c catalog) acquisition(source clip.Source, path string, d clip.Digest) int64 {
+	if b := c.tx.Bucket(tripleBucket).Get(tripleKey(source, path, d)); len(b) == 8 {
+		return int64(binary.BigEndian.Uint64(b))
+	}
+	return -1
+}
+
+// sameBytes finds the first clip with this digest, -1 when there is none.
+func (c catalog) sameBytes(d clip.Digest) int64 {
+	k, _ := c.tx.Bucket(digestBucket).Cursor().Seek(d[:])
+	if len(k) == len(d)+8 && bytes.HasPrefix(k, d[:]) {
+		return int64(binary.BigEndian.Uint64(k[len(d):]))
+	}
+	return -1
+}
+
+// holders yields the clips with this digest.
+func (c catalog) holders(d clip.Digest) []int64 {
+	var out []int64
+	cur := c.tx.Bucket(digestBucket).Cursor()
+	for k, _ := cur.Seek(d[:]); len(k) == len(d)+8 && bytes.HasPrefix(k, d[:]); k, _ = cur.Next() {
+		out = append(out, int64(binary.BigEndian.Uint64(k[len(d):])))
+	}
+	return out
+}
+
+// waiting reports whether clip n waits for any of the stores.
+func (c catalog) waiting(n int64, stores []string) bool {
+	for _, store := range stores {
+		if c.tx.Bucket(queueBucket).Get(queueKey(store, n)) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// spoolNeeded reports whether any clip with this digest waits for a store.
+func (c catalog) spoolNeeded(d clip.Digest, stores []string) bool {
+	for _, n := range c.holders(d) {
+		if c.waiting(n, stores) {
+			return true
+		}
+	}
+	return false
+}
+
+// add writes everything that follows from a new acquisition but its queue rows.
+func (c catalog) add(r row, path string) error {
+	if err := c.putClip(r); err != nil {
+		return err
+	}
+	if err := c.tx.Bucket(digestBucket).Put(digestKey(r.SHA256, r.N), nil); err != nil {
+		return err
+	}
+	return c.tx.Bucket(tripleBucket).Put(tripleKey(r.Record.Source, path, r.SHA256), key(r.N))
+}
+
+// neutral returns the id that stands for source in entries, a new one when the
+// source was never seen: c001, c002 and so on, skipping ids the config gives.
+func (c catalog) neutral(source clip.Source, taken func(string) bool) (string, error) {
+	b := c.tx.Bucket(sourceBucket)
+	if id := b.Get([]byte(source.String())); id != nil {
+		return string(id), nil
+	}
+	for {
+		n, err := b.NextSequence()
+		if err != nil {
+			return "", err
+		}
+		if id := fmt.Sprintf("c%03d", n); !taken(id) {
+			return id, b.Put([]byte(source.String()), []byte(id))
+		}
+	}
+}
+
+// clipName is the spoken name of entry n of a log.
+func clipName(log string, n int64) string { return log + "-" + strconv.FormatInt(n, 10) }
+
+// parseClip accepts the name of a clip of this log, or a bare index.
+func parseClip(log, name string) (int64, error) {
+	digits := strings.TrimPrefix(name, log+"-")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != digits {
+		return 0, fmt.Errorf("%q: %w: names look like %s-42", name, ErrNoClip, log)
+	}
+	return n, nil
+}

@@ -1,0 +1,218 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/store"
+)
+
+// embedded is the name in entries of the store that is in the state directory.
+const embedded = "central"
+
+// central is one configured store: it may be away and come back.
+type central struct {
+	name string
+	cfg  configs.Store
+	wake chan struct{} // new rows wait
+
+	mu      sync.Mutex
+	st      store.Store // nil while it is away
+	checked bool        // its log was compared with ours since it came
+	trouble error       // the last, while it lasts
+}
+
+func (c *central) open() store.Store {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.st
+}
+
+func (c *central) fail(err error) {
+	c.mu.Lock()
+	c.trouble = err
+	c.mu.Unlock()
+}
+
+func (c *central) problem() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trouble
+}
+
+func (c *central) close() error {
+	if closer, ok := c.open().(interface{ Close() error }); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// openStores opens what is there. A store that is away is tried again later.
+// A new log is refused where a store holds another key under its name.
+func (s *Station) openStores(ctx context.Context, id identity) error {
+	list := s.cfg.Stores
+	if len(list) == 0 {
+		list = []configs.Store{{Name: embedded, URL: "file://" + s.state + "/central"}}
+	}
+	for i, cfg := range list {
+		c := &central{name: cfg.Name, cfg: cfg, wake: make(chan struct{}, 1)}
+		if c.name == "" {
+			c.name = embedded
+			if i > 0 {
+				c.name = fmt.Sprintf("%s%d", embedded, i+1)
+			}
+		}
+		s.stores = append(s.stores, c)
+		if err := s.guardStore(cfg.URL); err != nil {
+			return err
+		}
+		if err := s.reach(ctx, c); err != nil {
+			s.logger.Warn("store away", "store", c.name, "err", err)
+			continue
+		}
+		if err := refuseOtherKey(ctx, c.open(), id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach opens c if it is away. The id a store had at first is kept, so that an
+// empty mount point is never taken for the disk that belongs there.
+func (s *Station) reach(ctx context.Context, c *central) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.st != nil {
+		return nil
+	}
+	metaKey := []byte("store " + c.name + " " + c.cfg.URL)
+	var id string
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		id = string(tx.Bucket(metaBucket).Get(metaKey))
+		return nil
+	})
+	st, err := s.o.OpenStore(ctx, c.cfg.URL, c.cfg.FSUUID, id, id == "")
+	if err != nil {
+		c.trouble = err
+		return err
+	}
+	if named, ok := st.(interface{ ID() string }); ok && id == "" {
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			return tx.Bucket(metaBucket).Put(metaKey, []byte(named.ID()))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.st, c.trouble, c.checked = st, nil, false
+	return nil
+}
+
+// refuseOtherKey guards a log's name: whoever reinstalls a dock without its
+// key must not continue, or overwrite, the log that stands in the store.
+func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
+	b, _, err := store.ReadAll(ctx, st, manifest.KeyPath(id.log), 4096)
+	if errors.Is(err, store.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the key of log %s in %s: %w", id.log, st.URL(), err)
+	}
+	if string(b) != id.vkey+"\n" {
+		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover",
+			manifest.ErrForked, st.URL(), id.log)
+	}
+	return nil
+}
+
+// checkStores refuses to sign when a reachable store shows a longer or another
+// log than ours: the state was restored from a backup, or cloned.
+func (s *Station) checkStores(ctx context.Context) error {
+	for _, c := range s.stores {
+		if err := s.check(ctx, c); errors.Is(err, manifest.ErrForked) {
+			return err
+		}
+	}
+	return nil
+}
+
+// check compares c's log with ours once after it came.
+func (s *Station) check(ctx context.Context, c *central) error {
+	c.mu.Lock()
+	st, checked := c.st, c.checked
+	c.mu.Unlock()
+	if st == nil || checked {
+		return nil
+	}
+	err := s.ledger.Check(ctx, c.name, shelf{st})
+	c.mu.Lock()
+	c.checked = err == nil
+	c.mu.Unlock()
+	return err
+}
+
+func (s *Station) storeNames() []string {
+	names := make([]string, len(s.stores))
+	for i, c := range s.stores {
+		names[i] = c.name
+	}
+	return names
+}
+
+// storeTrouble says in words why clips wait.
+func (s *Station) storeTrouble() string {
+	for _, c := range s.stores {
+		if err := c.problem(); err != nil {
+			return fmt.Sprintf("store %s does not take them: %v", c.name, err)
+		}
+	}
+	return "the stores have not answered yet"
+}
+
+// shelf is a store as the ledger publishes to it.
+type shelf struct{ st store.Store }
+
+func (s shelf) Create(ctx context.Context, name string, data []byte) error {
+	_, err := s.st.Create(ctx, name, data)
+	return err
+}
+
+func (s shelf) Replace(ctx context.Context, name string, data []byte, old string) (string, error) {
+	info, err := s.st.Replace(ctx, name, data, old)
+	return info.Version, err
+}
+
+// shelfLimit bounds what is read from a store for the log: the longest entry
+// bundle there can be.
+const shelfLimit = 2 << 20
+
+func (s shelf) Read(ctx context.Context, name string) ([]byte, string, error) {
+	b, info, err := store.ReadAll(ctx, s.st, name, shelfLimit)
+	if errors.Is(err, store.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ledger.ErrAbsent, err)
+	}
+	return b, info.Version, err
+}
+
+// backoff waits longer after each failure, at most a minute, and is cut short
+// by again.
+func backoff(ctx context.Context, failures int, again <-chan struct{}) error {
+	wait := min(time.Minute, time.Second<<min(failures, 6))
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-again:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+)
+
+// openedRecord and closedRecord hold what a docking's entries must not tell.
+type (
+	openedRecord struct {
+		Dir        string            `json:"dir"`
+		Source     string            `json:"source"`
+		Identities []device.Identity `json:"identities,omitempty"`
+	}
+	closedRecord struct {
+		Dir     string     `json:"dir"`
+		Before  []nameSeen `json:"before"`
+		After   []nameSeen `json:"after,omitempty"` // only names that differ from before
+		Missing []string   `json:"missing,omitempty"`
+		Same    bool       `json:"same"` // the second listing found what the first found
+		Skipped []skipped  `json:"skipped,omitempty"`
+		Problem string     `json:"problem,omitempty"`
+	}
+	nameSeen struct {
+		Path    string `json:"path"`
+		PathHex string `json:"path_hex,omitempty"`
+		Size    int64  `json:"size"`
+		ModTime int64  `json:"mtime_ns"`
+		Outcome string `json:"outcome,omitempty"`
+	}
+	skipped struct {
+		Path    string `json:"path"`
+		PathHex string `json:"path_hex,omitempty"`
+		Reason  string `json:"reason"`
+	}
+)
+
+// open enters the docking into the log and gives its source a neutral id.
+func (d *docking) open(ctx context.Context) error {
+	dir, _ := showPath(d.origin.shown)
+	record, err := manifest.NewRecord(openedRecord{Dir: dir, Source: d.origin.source.String(), Identities: d.identities})
+	if err != nil {
+		return err
+	}
+	return d.s.commit(ctx, func(tx *ledger.Tx) error {
+		if d.origin.device == "" {
+			id, err := catalog{tx.Bolt()}.neutral(d.origin.source, d.s.configured)
+			if err != nil {
+				return err
+			}
+			d.origin.device = id
+		}
+		fields := manifest.Object{"device": d.origin.device}
+		if d.origin.bay != "" {
+			fields["bay"] = d.origin.bay
+		}
+		e, err := d.s.append(tx, manifest.Draft{Type: "docking.opened", Actor: d.want.actor, Fields: fields, Record: record})
+		d.opened = e.N
+		return err
+	})
+}
+
+// close lists the camera again, enters the end of the docking and says what
+// the bay may show.
+func (d *docking) close(ctx context.Context, failed error) error {
+	rec := closedRecord{Skipped: make([]skipped, 0, len(d.skipped))}
+	rec.Dir, _ = showPath(d.origin.shown)
+	if failed != nil {
+		rec.Problem = failed.Error()
+	} else {
+		d.compare(ctx, &rec)
+	}
+	d.mu.Lock()
+	for _, f := range d.files {
+		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path]))
+	}
+	d.mu.Unlock()
+	for _, s := range d.skipped {
+		path, hex := showPath(s.Path)
+		rec.Skipped = append(rec.Skipped, skipped{path, hex, s.Reason})
+	}
+	record, err := manifest.NewRecord(rec)
+	if err != nil {
+		return err
+	}
+	fields := d.closedFields(closedBy(failed), rec.Same)
+	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
+		_, err := d.s.append(tx, manifest.Draft{Type: "docking.closed", Actor: d.want.actor, Fields: fields, Record: record})
+		return err
+	})
+	d.bay.finish(failed, d.s.now())
+	d.s.markDirty()
+	return err
+}
+
+func (d *docking) closedFields(end string, same bool) manifest.Object {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	count := maps.Clone(d.tally)
+	for _, outcome := range d.outcome {
+		count[outcome]++
+	}
+	return manifest.Object{
+		"docking": d.opened, "device": d.origin.device, "end": end, "same": same,
+		"listed": count["listed"] + int64(len(d.files)), "read": count[StateRecorded], "known": count[StateKnown],
+		"unstable": count[StateUnstable], "failed": count[StateFailed], "ignored": count["ignored"],
+		"skipped": int64(len(d.skipped)),
+	}
+}
+
+// compare lists the folder a second time; whatever differs is said.
+func (d *docking) compare(ctx context.Context, rec *closedRecord) {
+	before := make(map[string]device.File, len(d.files))
+	for _, f := range d.files {
+		before[f.Path] = f
+	}
+	_, err := d.folder.Scan(ctx, func(f device.File) error {
+		was, found := before[f.Path]
+		delete(before, f.Path)
+		if !found || was.Size != f.Size || !was.ModTime.Equal(f.ModTime) {
+			rec.After = append(rec.After, seenName(f, ""))
+		}
+		return nil
+	})
+	for path := range before {
+		text, _ := showPath(path)
+		rec.Missing = append(rec.Missing, text)
+	}
+	rec.Same = err == nil && len(rec.After) == 0 && len(rec.Missing) == 0
+	if err != nil {
+		rec.Problem = err.Error()
+	}
+}
+
+func seenName(f device.File, outcome string) nameSeen {
+	path, hex := showPath(f.Path)
+	return nameSeen{path, hex, f.Size, f.ModTime.UnixNano(), outcome}
+}
+
+// finish puts the end of a docking on the bay.
+func (b *bay) finish(failed error, now time.Time) {
+	b.update(func(st *BayStatus) {
+		b.closed = true
+		st.Closed = now
+		st.Remaining = max(0, st.Listed-st.Done)
+		switch {
+		case closedBy(failed) == "gone":
+			st.State, st.Reason = BayGone, failed.Error()
+		case failed != nil:
+			st.State, st.Reason = BayError, failed.Error()
+		default:
+			b.settle()
+		}
+	})
+}
+
+// settle says that the camera may be taken once the policy is met; b.mu is held.
+func (b *bay) settle() {
+	if !b.closed || b.st.State == BayGone || b.central && len(b.waiting) > 0 || b.st.Drop {
+		return
+	}
+	b.st.MayTake = true
+	b.st.State = BayDone
+	if b.st.Remaining > 0 || b.st.Failed+b.st.Unstable > 0 {
+		b.st.State = BayError
+	}
+}

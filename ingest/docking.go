@@ -1,0 +1,220 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/profile"
+)
+
+const (
+	readersPerDocking = 2   // files of one camera read at once
+	committing        = 256 // clips of one camera between their read and their commit
+	rounds            = 3   // how often a file that would not keep still is read
+)
+
+// docking is one stay of a camera in a bay: its files, in the order of the
+// journey, and what became of each.
+type docking struct {
+	s      *Station
+	folder *device.Folder
+	origin origin
+	want   wishes
+	bay    *bay
+	emit   func(FileResult)
+
+	profile    *profile.Profile
+	identities []device.Identity // also those found in files
+	opened     int64             // its docking.opened entry
+
+	files   []device.File
+	skipped []device.Skipped
+
+	mu          sync.Mutex
+	outcome     map[string]string // path to its state
+	pending     map[int64][]FileResult
+	settled     chan struct{} // told when nothing is pending any more
+	retry       []device.File
+	counts      Summary
+	tally       map[string]int64 // outcomes of files no longer listed
+	storedBytes int64
+	slots       chan struct{} // one for each clip being committed
+}
+
+// wishes is what the person who docks says of all clips.
+type wishes struct {
+	tags    clip.Tags
+	by      string
+	actor   string
+	oneshot bool // results are told, and clips waited for
+	drop    bool // the folder stays, files come one by one
+}
+
+// run takes the whole journey of every file. The error is that of the docking
+// as a whole (the device went, the dock stopped), not of a single file.
+func (d *docking) run(ctx context.Context) error {
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
+	err := d.scan(ctx)
+	if err == nil {
+		err = d.readAll(ctx)
+	}
+	closing := d.close(context.WithoutCancel(ctx), err)
+	return errors.Join(err, closing)
+}
+
+// scan lists the folder, then finds out whose camera it is.
+func (d *docking) scan(ctx context.Context) error {
+	scan, err := d.folder.Scan(ctx, func(f device.File) error {
+		d.files = append(d.files, f)
+		return nil
+	})
+	d.skipped = scan.Skipped
+	if errors.Is(err, device.ErrGone) || ctx.Err() != nil {
+		return err
+	}
+	d.identify()
+	d.bay.update(func(b *BayStatus) {
+		b.State = BayCopying
+		b.Listed = len(d.files)
+		for _, f := range d.files {
+			b.TotalBytes += f.Size
+		}
+	})
+	d.mu.Lock()
+	d.counts.Files = len(d.files)
+	d.counts.Skipped = len(d.skipped)
+	for _, f := range d.files {
+		d.counts.Bytes += f.Size
+	}
+	d.mu.Unlock()
+	if err != nil {
+		d.done(device.File{Path: "."}, FileResult{State: StateFailed, Error: fmt.Sprintf("list the camera: %v; dock it again", err)})
+	}
+	return nil
+}
+
+// readAll reads every file, then again those that changed meanwhile.
+func (d *docking) readAll(ctx context.Context) error {
+	todo := d.files
+	for round := 1; len(todo) > 0; round++ {
+		if round > 1 {
+			if err := d.s.pause(ctx, time.Duration(round-1)*d.s.retryPause); err != nil {
+				return err
+			}
+		}
+		if err := d.readSome(ctx, todo, round == rounds); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		todo, d.retry = d.retry, nil
+		d.mu.Unlock()
+	}
+	return nil
+}
+
+// readSome reads files side by side and waits for their commits.
+func (d *docking) readSome(ctx context.Context, files []device.File, last bool) error {
+	reading, rctx := errgroup.WithContext(ctx)
+	reading.SetLimit(readersPerDocking)
+	var finishing sync.WaitGroup
+	for _, f := range files {
+		if rctx.Err() != nil {
+			break
+		}
+		reading.Go(func() error {
+			return d.take(rctx, f, last, func(work func(context.Context)) {
+				finishing.Go(func() { work(ctx) }) // outlives the reading
+			})
+		})
+	}
+	err := reading.Wait()
+	finishing.Wait()
+	return err
+}
+
+// take carries one file from the camera to its commit. It returns as soon as
+// the camera's part is over; the rest is handed to later.
+func (d *docking) take(ctx context.Context, f device.File, last bool, later func(func(context.Context))) error {
+	facts := d.profile.Classify(f.Path)
+	if facts.Ignore {
+		d.ignore(f)
+		return nil
+	}
+	got, err := d.read(ctx, f)
+	if err != nil {
+		return d.refuse(ctx, f, err, last)
+	}
+	select {
+	case d.slots <- struct{}{}:
+	case <-ctx.Done():
+		got.discard()
+		return ctx.Err()
+	}
+	later(func(ctx context.Context) {
+		defer func() { <-d.slots }()
+		if err := d.settle(ctx, f, facts, got); err != nil {
+			_ = d.refuse(ctx, f, err, last)
+		}
+	})
+	return nil
+}
+
+// settle takes a whole read to its end, which for a known clip is near.
+func (d *docking) settle(ctx context.Context, f device.File, facts profile.Facts, g got) error {
+	if g.known >= 0 {
+		return d.know(ctx, f, g)
+	}
+	return d.finish(ctx, f, facts, g)
+}
+
+// refuse decides what a failed file means: the end of the docking, another
+// try, or a result of its own.
+func (d *docking) refuse(ctx context.Context, f device.File, err error, last bool) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if gone := d.gone(ctx, err); gone != nil {
+		return gone
+	}
+	again := errors.Is(err, ErrUnstable) || errors.Is(err, errSync)
+	if again && !last {
+		d.mu.Lock()
+		d.retry = append(d.retry, f)
+		d.mu.Unlock()
+		return nil
+	}
+	state := StateFailed
+	if errors.Is(err, ErrUnstable) {
+		state = StateUnstable
+	}
+	d.done(f, FileResult{State: state, Error: err.Error()})
+	return nil
+}
+
+// gone tells a device that left from a file that cannot be read.
+func (d *docking) gone(ctx context.Context, err error) error {
+	if errors.Is(err, device.ErrGone) {
+		return err
+	}
+	if alive := d.folder.Alive(ctx); errors.Is(alive, device.ErrGone) {
+		return fmt.Errorf("%w while a clip was read: dock it again", alive)
+	}
+	return nil
+}
+
+func (d *docking) ignore(f device.File) {
+	d.mu.Lock()
+	d.outcome[f.Path] = "ignored"
+	d.mu.Unlock()
+	d.bay.update(func(b *BayStatus) { b.Done++; b.Bytes += f.Size })
+}

@@ -1,0 +1,109 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/manifest"
+)
+
+// Doctor looks at every condition the dock needs and says how to mend those
+// that do not hold.
+func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
+	out := []Condition{s.diskCondition(), s.keyCondition(), s.clockCondition(), s.logCondition()}
+	for _, c := range s.stores {
+		out = append(out, s.storeCondition(ctx, c))
+	}
+	for _, root := range s.cfg.Roots {
+		out = append(out, folderCondition("root", root))
+	}
+	for _, drop := range s.cfg.Drops {
+		out = append(out, folderCondition("drop", drop.Path))
+	}
+	for _, al := range s.alarms.list() {
+		out = append(out, Condition{Code: "alarm", Args: []string{al.Code}, Text: al.Code, Mend: al.Text})
+	}
+	return out, nil
+}
+
+func (s *Station) diskCondition() Condition {
+	c := Condition{Code: "disk", Text: "room on the dock's disk"}
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.state, &st); err != nil {
+		c.Mend = stateError(s.state, err).Error()
+		return c
+	}
+	free := int64(st.Bavail) * st.Bsize
+	c.Args = []string{fmt.Sprint(free >> 20), fmt.Sprint(int64(s.cfg.Reserve) >> 20)}
+	c.Text = fmt.Sprintf("%d MB free on the dock's disk, %d MB kept for the manifest", free>>20, int64(s.cfg.Reserve)>>20)
+	if c.OK = s.spool.room(0) == nil; !c.OK {
+		c.Mend = "free space on the dock's disk, or wait until uploads make room"
+	}
+	return c
+}
+
+func (s *Station) keyCondition() Condition {
+	path := s.cfg.Key
+	if path == "" {
+		path = filepath.Join(s.state, "key")
+	}
+	c := Condition{Code: "key", Args: []string{path}, Text: "signing key " + path + " is readable by its owner only"}
+	fi, err := os.Stat(path)
+	switch {
+	case err != nil:
+		c.Mend = "restore the signing key from its backup: " + err.Error()
+	case fi.Mode().Perm()&0o077 != 0:
+		c.Mend = "chmod 600 " + path
+	default:
+		c.OK = true
+	}
+	return c
+}
+
+func (s *Station) clockCondition() Condition {
+	now := s.clock()
+	c := Condition{
+		Code: "clock", Args: []string{fmt.Sprint(now.ErrorMS)}, OK: now.Synced,
+		Text: "the dock's clock is synchronised with a time server",
+	}
+	if !c.OK {
+		c.Mend = "start a time service such as systemd-timesyncd or chrony; entries say until then that the clock is unchecked"
+	}
+	return c
+}
+
+func (s *Station) logCondition() Condition {
+	c := Condition{Code: "log", Args: []string{s.log}, Text: "log " + s.log + " is the one the stores know", OK: s.healthy() == nil}
+	if !c.OK {
+		c.Mend = "another dock wrote this log, or the state is from a backup: run custodock log recover"
+	}
+	return c
+}
+
+func (s *Station) storeCondition(ctx context.Context, central *central) Condition {
+	c := Condition{Code: "store", Args: []string{central.name, central.cfg.URL}, Text: "store " + central.name + " at " + central.cfg.URL + " answers"}
+	err := s.reach(ctx, central)
+	if err == nil {
+		_, err = central.open().Stat(ctx, manifest.KeyPath(s.log), "")
+		if s.sealed() == 0 {
+			err = nil // nothing was published yet
+		}
+	}
+	if c.OK = err == nil; !c.OK {
+		c.Mend = err.Error()
+	}
+	return c
+}
+
+func folderCondition(code, path string) Condition {
+	c := Condition{Code: code, Args: []string{path}, Text: "folder " + path + " is there"}
+	fi, err := os.Stat(path)
+	if c.OK = err == nil && fi.IsDir(); !c.OK {
+		c.Mend = "make the folder " + path + ", or take it out of the configuration"
+	}
+	return c
+}

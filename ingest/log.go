@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// Key is the verifier key of this dock's log.
+func (s *Station) Key(context.Context) (string, error) { return s.vkey, nil }
+
+// Checkpoint publishes and returns the signed checkpoint all stores show.
+func (s *Station) Checkpoint(ctx context.Context) ([]byte, error) {
+	if err := s.publishNow(ctx); err != nil {
+		return nil, err
+	}
+	return s.sealedCheckpoint(), nil
+}
+
+// Entry returns the bytes of an entry, by its index or the name of a clip.
+func (s *Station) Entry(_ context.Context, what string) ([]byte, error) {
+	n, err := s.index(what)
+	if err != nil {
+		return nil, err
+	}
+	return s.ledger.Entry(n)
+}
+
+// Prove publishes and returns a C2SP tlog-proof of an entry.
+func (s *Station) Prove(ctx context.Context, what string) ([]byte, error) {
+	n, err := s.index(what)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.publishNow(ctx); err != nil {
+		return nil, err
+	}
+	return s.ledger.Prove(n)
+}
+
+func (s *Station) index(what string) (int64, error) {
+	n, err := strconv.ParseInt(what, 10, 64)
+	if err != nil {
+		if n, err = parseClip(s.log, what); err != nil {
+			return 0, err
+		}
+	}
+	if n < 0 || n >= s.ledger.Size() {
+		return 0, fmt.Errorf("log %s: entry %d: it has entries 0 to %d", s.log, n, s.ledger.Size()-1)
+	}
+	return n, nil
+}
+
+// Init makes the state and its log, or finds them made, and returns the
+// verifier key.
+func Init(ctx context.Context, o Options) (string, error) {
+	o.Create = true
+	s, err := Open(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	vkey := s.vkey
+	if s.sealed() == 0 {
+		err = s.publishNow(ctx)
+	}
+	if closing := s.Close(); err == nil {
+		err = closing
+	}
+	return vkey, err
+}
+
+// sealed is how many entries the newest publishable checkpoint covers.
+func (s *Station) sealed() int64 {
+	size, _ := s.ledger.Sealed()
+	return size
+}
+
+func (s *Station) sealedCheckpoint() []byte {
+	_, checkpoint := s.ledger.Sealed()
+	return checkpoint
+}

@@ -1,0 +1,201 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/store/dir"
+	"github.com/custodock/custodock/tag"
+)
+
+// Ingest takes one folder in, from its listing until every store has its clips
+// or the wait is over, and calls emit for each file and as it goes on. The
+// error is that of the folder as a whole; single files speak for themselves.
+func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summary, error) {
+	defer func() { _ = r.Folder.Close() }()
+	if err := tag.Validate(r.Tags); err != nil {
+		return Summary{}, err
+	}
+	folder, err := device.FromFile(r.Folder, r.Dir)
+	if err != nil {
+		return Summary{}, fmt.Errorf("open %q: %w", r.Dir, err)
+	}
+	defer func() { _ = folder.Close() }()
+	if err := s.guardSource(r.Dir); err != nil {
+		return Summary{}, err
+	}
+	s.startWork()
+	started := s.now()
+	d := s.newDocking(folder, r.Dir, "", wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true})
+	out := newOutbox(emit)
+	defer out.flush()
+	d.emit = func(res FileResult) { out.push(Event{File: &res}) }
+	s.enlist(d)
+	defer s.discharge(d)
+	stop := d.tellProgress(ctx, out.push)
+	err = d.run(ctx)
+	if errors.Is(err, device.ErrGone) && d.abandon(err) {
+		err = nil // each file that was left behind has said so
+	}
+	waiting, cancel := context.WithTimeout(ctx, r.Wait)
+	defer cancel()
+	d.awaitStores(waiting)
+	stop()
+	if pubErr := s.publishNow(waiting); pubErr != nil && err == nil && d.counts.Recorded == 0 {
+		err = pubErr
+	}
+	s.removeBay(r.Dir)
+	d.counts.Seconds = s.now().Sub(started).Seconds()
+	return d.counts, err
+}
+
+func (s *Station) newDocking(folder *device.Folder, shown, bayName string, want wishes) *docking {
+	o, strong := s.originOf(folder, shown, bayName)
+	return &docking{
+		s: s, folder: folder, origin: o, want: want, identities: strong,
+		bay: s.newBay(bayName, shown, false), emit: func(FileResult) {},
+		outcome: map[string]string{}, tally: map[string]int64{}, pending: map[int64][]FileResult{},
+		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing),
+	}
+}
+
+func (s *Station) enlist(d *docking) {
+	s.mu.Lock()
+	s.docks[d] = true
+	s.mu.Unlock()
+}
+
+func (s *Station) discharge(d *docking) {
+	s.mu.Lock()
+	delete(s.docks, d)
+	s.mu.Unlock()
+}
+
+const progressEvery = 200 * time.Millisecond
+
+// tellProgress reports how far the docking is until the returned function is
+// called.
+func (d *docking) tellProgress(ctx context.Context, emit func(Event)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				emit(Event{Progress: d.progress()})
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+func (d *docking) progress() *Progress {
+	st := d.bay.status()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Progress{
+		Listing: st.State == BayScanning, Files: st.Listed, FilesDone: st.Done + st.Failed + st.Unstable,
+		TotalBytes: st.TotalBytes, ReadBytes: min(st.Bytes, st.TotalBytes), StoredBytes: d.storedBytes,
+	}
+}
+
+// spoolRoom opens a spool file of the given size. While the disk is full it
+// waits for uploads to make room; a single ingest gives up when nothing moves.
+func (s *Station) spoolRoom(ctx context.Context, size int64, oneshot bool) (*spoolFile, error) {
+	for {
+		f, err := s.spool.create(size)
+		if err == nil {
+			s.alarms.clear("disk_full")
+			s.alarms.clear("state_read_only")
+			return f, nil
+		}
+		s.diskAlarm(err)
+		if !errors.Is(err, ErrFull) || oneshot && s.queueEmpty() {
+			return nil, err
+		}
+		if err := s.pause(ctx, s.retryPause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// guardSource refuses folders that are the dock's own.
+func (s *Station) guardSource(path string) error {
+	for _, own := range s.ownPlaces() {
+		if within(own, path) || within(path, own) {
+			return fmt.Errorf("ingest %q: the dock keeps its own files at %q: name a camera's folder", path, own)
+		}
+	}
+	for p := path; ; p = filepath.Dir(p) {
+		if dir.IsStore(p) {
+			return fmt.Errorf("ingest %q: it is an archive disk: a store is never a source", path)
+		}
+		if p == filepath.Dir(p) {
+			return nil
+		}
+	}
+}
+
+// guardStore refuses a store where cameras and recorders put their files.
+func (s *Station) guardStore(url string) error {
+	path, isFile := strings.CutPrefix(url, "file://")
+	if !isFile {
+		return nil
+	}
+	for _, d := range s.cfg.Drops {
+		if within(path, d.Path) || within(d.Path, path) {
+			return fmt.Errorf("store %s: it is in drop folder %q: a source is never a store", url, d.Path)
+		}
+	}
+	for _, root := range s.cfg.Roots {
+		if within(path, root) && !within(s.state, root) {
+			return fmt.Errorf("store %s: cameras are mounted under %q: mount the archive disk elsewhere", url, root)
+		}
+	}
+	return nil
+}
+
+func (s *Station) ownPlaces() []string {
+	places := []string{s.state}
+	for _, c := range s.stores {
+		if path, isFile := strings.CutPrefix(c.cfg.URL, "file://"); isFile {
+			places = append(places, path)
+		}
+	}
+	return places
+}
+
+// within reports whether path is base or below it, links resolved.
+func within(path, base string) bool {
+	rel, err := filepath.Rel(resolved(base), resolved(path))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+func resolved(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		return p
+	}
+	return filepath.Clean(path)
+}
+
+// printable returns s as it is when every character of it can be shown, else
+// quoted.
+func printable(s string) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return s
+	}
+	return strconv.Quote(s)
+}

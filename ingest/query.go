@@ -1,0 +1,226 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/tag"
+)
+
+// Status is the dock at this moment.
+func (s *Station) Status(_ context.Context) (Status, error) {
+	st := Status{
+		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.sealed(),
+		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.cfg.Reserve),
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.state, &fs); err != nil {
+		return st, stateError(s.state, err)
+	}
+	st.DiskFree = int64(fs.Bavail) * fs.Bsize
+	for _, c := range s.stores {
+		q, err := s.queue(c)
+		if err != nil {
+			return st, err
+		}
+		st.Queue = append(st.Queue, q)
+	}
+	return st, nil
+}
+
+func (s *Station) queue(c *central) (QueueStatus, error) {
+	q := QueueStatus{Store: c.name}
+	if err := c.problem(); err != nil {
+		q.Error = err.Error()
+	}
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		prefix := append([]byte(c.name), 0)
+		cur := tx.Bucket(queueBucket).Cursor()
+		for k, v := cur.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cur.Next() {
+			var row queued
+			if err := decode(v, &row); err != nil {
+				return err
+			}
+			if q.Clips == 0 {
+				q.Oldest = row.Since
+			}
+			q.Clips++
+			q.Bytes += row.Size
+		}
+		return nil
+	})
+	return q, err
+}
+
+// queueEmpty reports whether no clip waits for any store.
+func (s *Station) queueEmpty() bool {
+	empty := true
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		k, _ := tx.Bucket(queueBucket).Cursor().First()
+		empty = k == nil
+		return nil
+	})
+	return empty
+}
+
+// Clips calls fn for each clip the filter selects, oldest first.
+func (s *Station) Clips(ctx context.Context, f Filter, fn func(ClipView) error) error {
+	for after := int64(-1); ; {
+		rows, err := s.rows(after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		after = rows[len(rows)-1].N
+		for _, r := range rows {
+			v := s.view(r)
+			if !f.selects(v) {
+				continue
+			}
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// rows returns the next clips after an entry, so that no transaction stays open
+// while a slow reader is served.
+func (s *Station) rows(after int64) ([]row, error) {
+	var out []row
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		cur := tx.Bucket(clipBucket).Cursor()
+		for k, v := cur.Seek(key(after + 1)); k != nil && len(out) < rowBatch; k, v = cur.Next() {
+			var r row
+			if err := decode(v, &r); err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (f Filter) selects(v ClipView) bool {
+	return (f.Case == "" || slices.Contains(v.Tags.Cases, f.Case)) &&
+		(!f.Untagged || len(v.Missing) > 0) &&
+		(f.Status == "" || f.Status == v.State) &&
+		(f.Device == "" || f.Device == v.Device) &&
+		!v.Ingested.Before(f.Since)
+}
+
+func (s *Station) view(r row) ClipView {
+	v := ClipView{
+		Clip: clipName(s.log, r.N), SHA256: r.SHA256.String(), SM3: r.SM3, Size: r.Size, Role: string(r.Role),
+		Device: r.Device, Bay: r.Bay, Source: r.Record.Source.String(), Path: r.Record.Path, PathHex: r.Record.PathHex,
+		Ingested: r.Ingested, State: StateRecorded, SameAs: r.SameAs, Span: r.Span, Offset: r.Offset,
+		Media: r.Record.Media, Tags: r.Tags,
+	}
+	for name := range r.Stored {
+		v.Stores = append(v.Stores, name)
+	}
+	slices.Sort(v.Stores)
+	if len(v.Stores) > 0 && s.storedEverywhere(r.N) {
+		v.State = StateStored
+	}
+	if r.Role.NeedsTags() {
+		v.Missing = tag.Missing(r.Tags)
+	}
+	return v
+}
+
+func (s *Station) row(name string) (row, error) {
+	n, err := parseClip(s.log, name)
+	if err != nil {
+		return row{}, err
+	}
+	var r row
+	err = s.db.View(func(tx *bbolt.Tx) (err error) {
+		r, err = catalog{tx}.clip(n)
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("clip %s: %w", clipName(s.log, n), err)
+	}
+	return r, nil
+}
+
+// Show returns a clip with every entry about it.
+func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
+	r, err := s.row(name)
+	if err != nil {
+		return ClipDetail{}, err
+	}
+	d := ClipDetail{ClipView: s.view(r), Leaf: r.Leaf}
+	for _, n := range r.Entries {
+		raw, err := s.ledger.Entry(n)
+		if err != nil {
+			return d, err
+		}
+		e, err := manifest.ParseEntry(raw)
+		if err != nil {
+			return d, err
+		}
+		line := Custody{Log: e.Log, N: n, Time: e.T, Type: e.Type, Actor: e.Actor, Entry: string(raw)}
+		if e.Record != "" {
+			record, err := s.ledger.Record(n)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return d, err
+			}
+			line.Record = string(record)
+		}
+		d.Custody = append(d.Custody, line)
+	}
+	return d, nil
+}
+
+// apart is how far two parts of one recording can lie from each other; a
+// camera's counter comes round to the same number much later.
+const apart = 24 * time.Hour
+
+// recording returns the clips of the same recording as r, r itself among them.
+func (s *Station) recording(r row) ([]row, error) {
+	out := []row{r}
+	if r.Tags.Recording == nil {
+		return out, nil
+	}
+	for after := int64(-1); ; {
+		rows, err := s.rows(after)
+		if err != nil || len(rows) == 0 {
+			return out, err
+		}
+		after = rows[len(rows)-1].N
+		for _, other := range rows {
+			if other.N != r.N && sameRecording(r, other) {
+				out = append(out, other)
+			}
+		}
+	}
+}
+
+func sameRecording(a, b row) bool {
+	return b.Tags.Recording != nil && b.Tags.Recording.ID == a.Tags.Recording.ID &&
+		b.Tags.Recording.Part != a.Tags.Recording.Part && b.Role == a.Role &&
+		b.Record.Source == a.Record.Source && path.Dir(b.Record.Path) == path.Dir(a.Record.Path) &&
+		b.Record.ModTime.Sub(a.Record.ModTime).Abs() < apart
+}
+
+// leafOf is the hex leaf hash of an entry.
+func leafOf(e manifest.Entry) string {
+	h := manifest.LeafHash(e.Raw)
+	return hex.EncodeToString(h[:])
+}

@@ -1,0 +1,190 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/hash"
+)
+
+// ErrUnstable is wrapped when a file changed while it was read, or gave other
+// bytes than its size promised.
+var ErrUnstable = errors.New("the file does not keep still")
+
+const (
+	sampleSize = 64 << 10
+	readTries  = 3 // for a read error in mid-clip
+)
+
+// got is one whole and stable read of a file.
+type got struct {
+	sum     hash.Sum
+	file    *spoolFile // nil when the clip is known
+	samples clip.Digest
+	mtime   time.Time
+	known   int64 // the acquisition it already is, -1 when it is new
+	unread  bool  // known without having been read again
+}
+
+func (g got) discard() {
+	if g.file != nil {
+		g.file.discard()
+	}
+}
+
+// read reads f once. A path that held the same number of bytes before is only
+// hashed at first: mostly it is known, and nothing needs to be written.
+func (d *docking) read(ctx context.Context, f device.File) (got, error) {
+	last, before := d.lookUp(f)
+	if before && d.mayskip(last, f) {
+		g, err := d.sampled(f, last)
+		if err != nil || g.unread {
+			return g, err
+		}
+	}
+	if before && last.Size == f.Size && d.s.spooled(last.N) {
+		g, err := d.readOnce(ctx, f, false)
+		if err != nil || g.known >= 0 {
+			return g, err
+		}
+	}
+	return d.readOnce(ctx, f, true)
+}
+
+func (d *docking) lookUp(f device.File) (last seen, found bool) {
+	_ = d.s.db.View(func(tx *bbolt.Tx) error {
+		var err error
+		found, err = catalog{tx}.get(seenBucket, pathKey(d.origin.source, f.Path), &last)
+		found = found && err == nil
+		return nil
+	})
+	return last, found
+}
+
+// mayskip reports whether everything but the bytes says that f is what it was:
+// two identity sources of the device, path, size, raw time, and a recent read.
+func (d *docking) mayskip(last seen, f device.File) bool {
+	return len(d.identities) >= 2 && slices.Equal(last.Identities, d.identities) &&
+		last.Size == f.Size && last.ModTime == f.ModTime.UnixNano() &&
+		d.s.now().Sub(last.Read) < time.Duration(d.s.cfg.RereadDays)*24*time.Hour &&
+		d.s.spooled(last.N)
+}
+
+// sampled compares the first, middle and last 64 KiB with the last read.
+func (d *docking) sampled(f device.File, last seen) (got, error) {
+	in, err := d.folder.Open(f.Path)
+	if err != nil {
+		return got{known: -1}, err
+	}
+	defer func() { _ = in.Close() }()
+	samples, err := sample(in, f.Size)
+	if err != nil || samples != last.Samples {
+		return got{known: -1}, err
+	}
+	return got{known: last.N, unread: true}, nil
+}
+
+// readOnce reads f from start to end, with a few tries when the device fails.
+func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got, error) {
+	for try := 1; ; try++ {
+		g, err := d.attempt(ctx, f, spool)
+		var bad *hash.ReadError
+		if !errors.As(err, &bad) || try == readTries || ctx.Err() != nil || d.gone(ctx, err) != nil {
+			return g, err
+		}
+	}
+}
+
+func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, error) {
+	none := got{known: -1}
+	in, err := d.folder.Open(f.Path)
+	if err != nil {
+		return none, err
+	}
+	defer func() { _ = in.Close() }()
+	before, err := in.Stat()
+	if err != nil {
+		return none, &hash.ReadError{Err: err}
+	}
+	var out *spoolFile
+	var w io.Writer
+	if spool {
+		if out, err = d.s.spoolRoom(ctx, before.Size(), d.want.oneshot); err != nil {
+			return none, err
+		}
+		w = out
+	}
+	g := got{known: -1, file: out, mtime: before.ModTime()}
+	g.sum, err = hash.Copy(ctx, w, d.bay.counting(in), d.s.pool, d.s.cfg.SM3)
+	if err == nil {
+		err = stable(in, before, g.sum.Size)
+	}
+	if err == nil && len(d.identities) >= 2 {
+		g.samples, err = sample(in, g.sum.Size)
+	}
+	if err != nil {
+		g.discard()
+		return none, fmt.Errorf("read %q: %w", f.Path, err)
+	}
+	return d.recognise(f, g)
+}
+
+// stable compares the file after the read with what it was before.
+func stable(in *os.File, before os.FileInfo, read int64) error {
+	after, err := in.Stat()
+	if err != nil {
+		return &hash.ReadError{Err: err}
+	}
+	if read != before.Size() {
+		return fmt.Errorf("%w: %d of %d bytes came; check the card, or dock it again", ErrUnstable, read, before.Size())
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) || !changeTime(after).Equal(changeTime(before)) {
+		return fmt.Errorf("%w: it changed while it was read; stop recording and dock it again", ErrUnstable)
+	}
+	return nil
+}
+
+func changeTime(fi os.FileInfo) time.Time {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(st.Ctim.Unix())
+	}
+	return time.Time{}
+}
+
+// recognise looks for the acquisition that g already is.
+func (d *docking) recognise(f device.File, g got) (got, error) {
+	err := d.s.db.View(func(tx *bbolt.Tx) error {
+		g.known = catalog{tx}.acquisition(d.origin.source, f.Path, g.sum.SHA256)
+		return nil
+	})
+	if err == nil && g.known >= 0 && g.file != nil && !d.s.spooled(g.known) {
+		g.known = -1 // its spool file was lost: this copy takes its place
+	}
+	if g.known >= 0 {
+		g.discard()
+		g.file = nil
+	}
+	return g, err
+}
+
+// sample hashes the first, middle and last 64 KiB together.
+func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
+	h := sha256.New()
+	for _, at := range []int64{0, max(0, size/2-sampleSize/2), max(0, size-sampleSize)} {
+		if _, err := io.Copy(h, io.NewSectionReader(in, at, sampleSize)); err != nil {
+			return clip.Digest{}, &hash.ReadError{Err: err}
+		}
+	}
+	return clip.Digest(h.Sum(nil)), nil
+}

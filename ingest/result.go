@@ -1,0 +1,209 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/manifest/ledger"
+)
+
+// done settles a file that has no clip to wait for.
+func (d *docking) done(f device.File, res FileResult) {
+	d.mu.Lock()
+	d.outcome[f.Path] = res.State
+	switch res.State {
+	case StateUnstable:
+		d.counts.Unstable++
+	default:
+		d.counts.Failed++
+	}
+	d.mu.Unlock()
+	d.bay.update(func(b *BayStatus) {
+		if res.State == StateUnstable {
+			b.Unstable++
+		} else {
+			b.Failed++
+		}
+		b.Remaining++
+		b.Reason = res.Error
+	})
+	res.Size = f.Size
+	d.report(f, res)
+}
+
+// know settles a file whose bytes the dock has already.
+func (d *docking) know(ctx context.Context, f device.File, g got) error {
+	if g.unread {
+		d.bay.update(func(b *BayStatus) { b.Bytes += f.Size })
+	} else if len(d.identities) >= 2 {
+		if err := d.remember(ctx, f, g); err != nil {
+			return err
+		}
+	}
+	d.recorded(f, g.known, g, StateKnown)
+	return nil
+}
+
+// remember notes a whole read of a known clip, so that the next docking of the
+// same device may pass it by.
+func (d *docking) remember(ctx context.Context, f device.File, g got) error {
+	return d.s.commit(ctx, func(tx *ledger.Tx) error {
+		return catalog{tx.Bolt()}.put(seenBucket, pathKey(d.origin.source, f.Path), seen{
+			N: g.known, Size: g.sum.Size, ModTime: g.mtime.UnixNano(), Samples: g.samples,
+			Identities: d.identities, Read: d.s.now(),
+		})
+	})
+}
+
+// recorded notes that a clip is safe on the dock; its result follows when every
+// store has it, or when the wait for them is over.
+func (d *docking) recorded(f device.File, n int64, g got, state string) {
+	d.mu.Lock()
+	d.outcome[f.Path] = state
+	d.mu.Unlock()
+	d.bay.update(func(b *BayStatus) {
+		b.Done++
+		if state == StateKnown {
+			b.Known++
+		}
+	})
+	d.bay.await(n)
+	if d.want.oneshot {
+		d.expect(f, n, g, state)
+	}
+	// The stores may have been faster than this.
+	if d.s.storedEverywhere(n) {
+		d.bay.clipStored(n)
+		d.stored(n)
+	}
+}
+
+// expect keeps the result of a clip until every store has it.
+func (d *docking) expect(f device.File, n int64, g got, state string) {
+	res := FileResult{Clip: clipName(d.s.log, n), Size: f.Size, State: state}
+	res.SHA256 = d.digestOf(n, g).String()
+	d.fill(f, &res)
+	d.mu.Lock()
+	d.pending[n] = append(d.pending[n], res)
+	d.mu.Unlock()
+}
+
+func (d *docking) digestOf(n int64, g got) clip.Digest {
+	if !g.unread {
+		return g.sum.SHA256
+	}
+	var r row
+	_ = d.s.db.View(func(tx *bbolt.Tx) (err error) {
+		r, err = catalog{tx}.clip(n)
+		return err
+	})
+	return r.SHA256
+}
+
+// stored settles the files that waited for clip n.
+func (d *docking) stored(n int64) {
+	d.mu.Lock()
+	waiting := d.pending[n]
+	delete(d.pending, n)
+	for i, res := range waiting {
+		if res.State == StateKnown {
+			d.counts.Known++
+		} else {
+			waiting[i].State = StateStored
+			d.counts.Stored++
+		}
+		d.storedBytes += res.Size
+	}
+	if len(d.pending) == 0 {
+		d.wake()
+	}
+	d.mu.Unlock()
+	for _, res := range waiting {
+		d.emit(res)
+	}
+}
+
+// abandon reports every file that was not reached before the device went, and
+// whether the listing had told of any.
+func (d *docking) abandon(why error) bool {
+	for _, f := range d.files {
+		d.mu.Lock()
+		_, reached := d.outcome[f.Path]
+		d.mu.Unlock()
+		if !reached {
+			d.done(f, FileResult{State: StateFailed, Error: why.Error()})
+		}
+	}
+	return len(d.files) > 0
+}
+
+// wake tells awaitStores to look again; d.mu is held.
+func (d *docking) wake() {
+	select {
+	case d.settled <- struct{}{}:
+	default:
+	}
+}
+
+// awaitStores waits until every clip of the docking is in every store. When ctx
+// ends first, the clips left are reported as safe on the dock only.
+func (d *docking) awaitStores(ctx context.Context) {
+	for {
+		d.mu.Lock()
+		left := len(d.pending)
+		d.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-d.settled:
+		case <-ctx.Done():
+			d.giveUp()
+			return
+		}
+	}
+}
+
+func (d *docking) giveUp() {
+	d.mu.Lock()
+	waiting := d.pending
+	d.pending = map[int64][]FileResult{}
+	d.mu.Unlock()
+	why := "safe on the dock; " + d.s.storeTrouble()
+	for _, results := range waiting {
+		for _, res := range results {
+			res.State, res.Error = StateRecorded, why
+			d.mu.Lock()
+			d.counts.Recorded++
+			d.mu.Unlock()
+			d.emit(res)
+		}
+	}
+}
+
+func (d *docking) report(f device.File, res FileResult) {
+	if d.want.oneshot {
+		d.fill(f, &res)
+		d.emit(res)
+	}
+}
+
+func (d *docking) fill(f device.File, res *FileResult) {
+	res.Dir = d.origin.shown
+	res.Path, res.PathHex = showPath(f.Path)
+}
+
+// closedBy says in one word how the docking ended, for its entry.
+func closedBy(err error) string {
+	switch {
+	case err == nil:
+		return "complete"
+	case errors.Is(err, device.ErrGone):
+		return "gone"
+	}
+	return "stopped"
+}

@@ -1,0 +1,106 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/tag"
+)
+
+// ingested is the record of a clip.ingested entry: all that is personal or
+// secret about an acquisition.
+type ingested struct {
+	Source     clip.Source       `json:"source"`
+	Path       string            `json:"path"`               // U+FFFD for bytes that are not UTF-8
+	PathHex    string            `json:"path_hex,omitempty"` // the raw bytes, when Path is not exact
+	ModTime    time.Time         `json:"mtime"`              // as the filesystem said
+	Identities []device.Identity `json:"identities,omitempty"`
+	Profile    string            `json:"profile,omitempty"`
+	CRC64      string            `json:"crc64nvme"`
+	Media      clip.Media        `json:"media"`
+	Tags       clip.Tags         `json:"tags"`
+	Notes      []string          `json:"notes,omitempty"` // odd facts: empty file, clock reset
+}
+
+// tagged is the record of a clip.tagged entry: what changed, and why.
+type tagged struct {
+	Tags   clip.Tags `json:"tags"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// row is the state of one clip, rebuilt from its entries and records alone.
+type row struct {
+	N        int64            `json:"n"`
+	Leaf     string           `json:"leaf"`
+	SHA256   clip.Digest      `json:"sha256"`
+	SM3      string           `json:"sm3,omitempty"`
+	Size     int64            `json:"size"`
+	Role     clip.Role        `json:"role"`
+	Device   string           `json:"device"`
+	Bay      string           `json:"bay,omitempty"`
+	SameAs   string           `json:"same_as,omitempty"`
+	Span     *tag.Span        `json:"span,omitempty"`
+	Offset   *tag.Offset      `json:"offset,omitempty"`
+	Ingested time.Time        `json:"ingested"`
+	Record   ingested         `json:"record"`
+	Tags     clip.Tags        `json:"tags"`             // folded
+	Stored   map[string]int64 `json:"stored,omitempty"` // store name to its clip.stored entry
+	Entries  []int64          `json:"entries,omitempty"`
+}
+
+// seen is what a path on a source held when it was last read: enough to tell
+// whether it may be the same, never proof that it is.
+type seen struct {
+	N          int64             `json:"n"`
+	Size       int64             `json:"size"`
+	ModTime    int64             `json:"mtime"` // nanoseconds
+	Samples    clip.Digest       `json:"samples"`
+	Identities []device.Identity `json:"identities,omitempty"`
+	Read       time.Time         `json:"read"` // dock time of the last whole read
+}
+
+// queued is a clip that waits for one store.
+type queued struct {
+	SHA256   clip.Digest `json:"sha256"`
+	Size     int64       `json:"size"`
+	CRC64    uint64      `json:"crc64"`
+	PartSize int64       `json:"part_size"`
+	Parts    []uint64    `json:"parts,omitempty"`
+	Since    time.Time   `json:"since"`
+}
+
+// The buckets of state.db beside the ledger's own. Keys: clip big-endian n;
+// triple and seen a digest over source, path (and bytes); digest the SHA-256
+// followed by n; queue the store's name, a zero byte and n; source its string.
+var (
+	clipBucket   = []byte("clip")
+	tripleBucket = []byte("triple")
+	digestBucket = []byte("digest")
+	seenBucket   = []byte("seen")
+	queueBucket  = []byte("queue")
+	sourceBucket = []byte("source")
+	metaBucket   = []byte("meta")
+)
+
+var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket}
+
+func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+func queueKey(store string, n int64) []byte {
+	return append(append([]byte(store), 0), key(n)...)
+}
+
+func digestKey(d clip.Digest, n int64) []byte { return append(d[:], key(n)...) }
+
+func encode(v any) ([]byte, error) { return json.Marshal(v) }
+
+func decode(b []byte, v any) error {
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("read state: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/internal/durable"
+	"github.com/custodock/custodock/manifest"
+)
+
+// ErrNoState is wrapped when the state directory holds no dock yet.
+var ErrNoState = errors.New("no dock lives here yet: run custodock init")
+
+// identity is who signs: fixed when the state is made.
+type identity struct {
+	log, authority string
+	vkey           string
+	signer         note.Signer
+	verifier       note.Verifier
+}
+
+// prepare makes and locks the state directory.
+func prepare(state string, create bool) (*os.File, error) {
+	entries, err := os.ReadDir(state)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, stateError(state, err)
+	}
+	ours := err == nil && contains(entries, "lock")
+	switch {
+	case !create && !contains(entries, "state.db"):
+		return nil, fmt.Errorf("open state %s: %w", state, ErrNoState)
+	case len(entries) > 0 && !ours:
+		return nil, fmt.Errorf("open state %s: the folder holds other files: name an empty one with --state", state)
+	}
+	if err := durable.MkdirAll(state, 0o700); err != nil {
+		return nil, stateError(state, err)
+	}
+	return lockState(state)
+}
+
+func contains(entries []os.DirEntry, name string) bool {
+	for _, e := range entries {
+		if e.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// loadIdentity reads the signing key, or makes it when the state is new. The
+// key is durable before anything is signed with it.
+func loadIdentity(state string, cfg configs.Config) (identity, error) {
+	path := cfg.Key
+	if path == "" {
+		path = filepath.Join(state, "key")
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !isFile(filepath.Join(state, "state.db")) {
+		return makeIdentity(path, cfg)
+	}
+	if err != nil {
+		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover", err)
+	}
+	if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
+		return identity{}, fmt.Errorf("read signing key %s: others may read it: chmod 600 it", path)
+	}
+	id, err := parseIdentity(strings.TrimSpace(string(b)))
+	if err != nil {
+		return identity{}, fmt.Errorf("read signing key %s: %w", path, err)
+	}
+	for _, c := range []struct{ what, want, is string }{{"log", cfg.Log, id.log}, {"authority", cfg.Authority, id.authority}} {
+		if c.want != "" && c.want != c.is {
+			return identity{}, fmt.Errorf("open state %s: its %s is %q, not %q: a log's name is fixed when it is made", state, c.what, c.is, c.want)
+		}
+	}
+	return id, nil
+}
+
+func isFile(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func makeIdentity(path string, cfg configs.Config) (identity, error) {
+	authority := cfg.Authority
+	if authority == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return identity{}, err
+		}
+		authority = host
+	}
+	skey, err := newKey(authority, cfg.Log)
+	if err != nil {
+		return identity{}, fmt.Errorf("make signing key: %w", err)
+	}
+	if err := durable.CreateFile(path, []byte(skey+"\n"), 0o600); err != nil {
+		return identity{}, fmt.Errorf("write signing key: %w", err)
+	}
+	return parseIdentity(skey)
+}
+
+func parseIdentity(skey string) (identity, error) {
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
+	}
+	vkey, err := verifierKey(skey)
+	if err != nil {
+		return identity{}, err
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return identity{}, err
+	}
+	authority, log, ok := manifest.SplitOrigin(signer.Name())
+	if !ok {
+		return identity{}, fmt.Errorf("its name %q is no authority and log", signer.Name())
+	}
+	return identity{authority: authority, log: log, vkey: vkey, signer: signer, verifier: verifier}, nil
+}

@@ -1,0 +1,229 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/internal/durable"
+)
+
+// ErrFull is wrapped when the dock's disk has no room left above the reserve.
+var ErrFull = errors.New("the dock's disk is full")
+
+const (
+	claimFrom      = 1 << 20 // bytes; smaller files are written without claiming their blocks first
+	writebackEvery = 8 << 20 // bytes after which the kernel is asked to start writing them out
+	inodeReserve   = 64
+)
+
+// spool is the folder where clips stand under their digest until every store
+// has them. A clip in it is only acknowledged after sync.
+type spool struct {
+	dir     string
+	reserve int64 // bytes never taken, so that the manifest can always be written
+
+	mu     sync.Mutex
+	held   map[clip.Digest]int // clips being committed under that digest
+	syncer *durable.Syncer
+}
+
+func openSpool(dir string, reserve int64) (*spool, error) {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := durable.Sweep(dir); err != nil {
+		return nil, err
+	}
+	syncer, err := durable.NewSyncer(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &spool{dir: dir, reserve: reserve, held: map[clip.Digest]int{}, syncer: syncer}, nil
+}
+
+func (s *spool) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.syncer.Close()
+}
+
+func (s *spool) path(d clip.Digest) string { return filepath.Join(s.dir, d.String()) }
+
+// room reports ErrFull when size more bytes would eat into the reserve.
+func (s *spool) room(size int64) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.dir, &st); err != nil {
+		return fmt.Errorf("measure free space of %s: %w", s.dir, err)
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < size+s.reserve {
+		return fmt.Errorf("%w: %d MB free, %d MB needed and %d MB kept for the manifest; free space or wait for uploads",
+			ErrFull, free>>20, size>>20, s.reserve>>20)
+	}
+	if st.Files > 0 && st.Ffree < inodeReserve {
+		return fmt.Errorf("%w: no inodes left; remove small files or wait for uploads", ErrFull)
+	}
+	return nil
+}
+
+// spoolFile is a clip being written. Write asks for early write-out, so that
+// the sync at the end finds little left to do.
+type spoolFile struct {
+	*os.File
+	written, asked int64
+}
+
+// create opens a temporary file with room for size bytes.
+func (s *spool) create(size int64) (*spoolFile, error) {
+	if err := s.room(size); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(durable.TempName(s.dir), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return nil, spoolError(err)
+	}
+	if size >= claimFrom {
+		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			return nil, spoolError(err)
+		}
+	}
+	return &spoolFile{File: f}, nil
+}
+
+func (f *spoolFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	f.written += int64(n)
+	if err != nil {
+		return n, spoolError(err)
+	}
+	if f.written-f.asked >= writebackEvery {
+		// Only a hint; the sync before the commit is what counts.
+		_ = unix.SyncFileRange(int(f.Fd()), f.asked, f.written-f.asked, unix.SYNC_FILE_RANGE_WRITE)
+		f.asked = f.written
+	}
+	return n, nil
+}
+
+// discard removes a temporary file that is not wanted any more.
+func (f *spoolFile) discard() {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+}
+
+func spoolError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return fmt.Errorf("%w: free space or wait for uploads", ErrFull)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("the spool is read-only: remount its disk read-write: %w", err)
+	}
+	return err
+}
+
+// hold keeps release from removing d's file while a clip with that digest is
+// on its way to its commit; every hold is followed by one unhold.
+func (s *spool) hold(d clip.Digest) {
+	s.mu.Lock()
+	s.held[d]++
+	s.mu.Unlock()
+}
+
+func (s *spool) unhold(d clip.Digest) {
+	s.mu.Lock()
+	if s.held[d]--; s.held[d] == 0 {
+		delete(s.held, d)
+	}
+	s.mu.Unlock()
+}
+
+// place gives a finished temporary file its digest as name. A file that has
+// the name already holds the same bytes, or bytes that have rotted.
+func (s *spool) place(f *spoolFile, d clip.Digest) error {
+	name := f.Name()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(name, s.path(d)); err != nil {
+		_ = os.Remove(name)
+		return spoolError(err)
+	}
+	return nil
+}
+
+// sync returns when every file placed before the call survives a power cut.
+// After a failure the files of this group must be copied again: what the
+// kernel did with their pages is unknown, so a fresh syncer serves later ones.
+func (s *spool) sync(ctx context.Context) error {
+	s.mu.Lock()
+	syncer := s.syncer
+	s.mu.Unlock()
+	err := syncer.Sync(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.syncer == syncer {
+		fresh, openErr := durable.NewSyncer(s.dir)
+		if openErr != nil {
+			return errors.Join(err, openErr)
+		}
+		_ = s.syncer.Close()
+		s.syncer = fresh
+	}
+	return fmt.Errorf("%w: %w", errSync, err)
+}
+
+// errSync marks clips that were not made durable and must be copied again.
+var errSync = errors.New("write the spool to disk")
+
+// release removes d's file unless a clip being committed or a queue row, as
+// asked by waiting, still needs it.
+func (s *spool) release(d clip.Digest, waiting func() (bool, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[d] > 0 {
+		return nil
+	}
+	if needed, err := waiting(); err != nil || needed {
+		return err
+	}
+	if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// sweep removes what no queue row needs: leftovers of an interrupted run.
+func (s *spool) sweep(needed func(clip.Digest) (bool, error)) error {
+	dir, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	for {
+		names, err := dir.Readdirnames(1024)
+		for _, name := range names {
+			d, bad := clip.ParseDigest(name)
+			if bad != nil {
+				continue
+			}
+			if err := s.release(d, func() (bool, error) { return needed(d) }); err != nil {
+				return err
+			}
+		}
+		if err != nil || len(names) == 0 {
+			return nil
+		}
+	}
+}

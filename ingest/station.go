@@ -1,0 +1,204 @@
+// Package ingest is the journey of a clip: from a docked folder over one read,
+// the spool and the commit to every store, and the publishing of the log that
+// proves it. A Station owns one state directory and every goroutine that works
+// on it; a docking is one stay of one camera.
+//
+// Files in the order of the journey: docking, read, finish, result, close for
+// the camera's part; spool, catalog, row and apply for what the dock keeps;
+// upload, publish and central for the stores.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device/profile"
+	"github.com/custodock/custodock/hash"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/store"
+)
+
+// buffers bounds the memory all copies of a station share, in hash.BufferSize.
+const buffers = 24
+
+// Options are what a Station is opened with. Now and Log may be nil.
+type Options struct {
+	State   string // directory
+	Config  configs.Config
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+	Daemon  bool
+	Create  bool // make the state when it is absent, empty or half made
+
+	recovering bool // open although a store shows a longer log
+
+	// OpenStore opens the store at url. An id that is not "" must be the one the
+	// store has; create allows a new store to be laid out in an empty place.
+	OpenStore func(ctx context.Context, url, fsuuid, id string, create bool) (store.Store, error)
+}
+
+// Station is one dock at work on its state directory.
+type Station struct {
+	o     Options
+	cfg   configs.Config
+	state string
+	log   string
+	vkey  string
+
+	authority string
+	now       func() time.Time
+	logger    *slog.Logger
+
+	lock     *os.File
+	db       *bbolt.DB
+	ledger   *ledger.Ledger
+	spool    *spool
+	pool     *hash.Pool
+	profiles profile.Set
+	stores   []*central
+
+	retryPause time.Duration // before a file that would not keep still is read again
+
+	run     runEntry
+	work    worker
+	publish publisher
+	alarms  alarms
+	change  broadcast
+
+	mu    sync.Mutex
+	bays  map[string]*bay
+	docks map[*docking]bool // that wait for clips to be stored
+}
+
+// Open takes the state directory for this process alone, replays what an
+// interrupted run left and refuses to go on when a store knows another history.
+func Open(ctx context.Context, o Options) (*Station, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Station{
+		o: o, cfg: o.Config, state: o.State, now: o.Now, logger: o.Log,
+		pool: hash.NewPool(buffers), retryPause: time.Second,
+		bays: map[string]*bay{}, docks: map[*docking]bool{},
+	}
+	s.publish.init()
+	s.change.init()
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Station) open(ctx context.Context) error {
+	var err error
+	if s.profiles, err = profile.Load(configs.Devices()); err != nil {
+		return err
+	}
+	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
+		return err
+	}
+	id, err := loadIdentity(s.state, s.cfg)
+	if err != nil {
+		return err
+	}
+	s.log, s.vkey, s.authority = id.log, id.vkey, id.authority
+	s.db, err = bbolt.Open(filepath.Join(s.state, "state.db"), 0o600, dbOptions())
+	if err != nil {
+		return stateError(s.state, err)
+	}
+	if err := s.db.Update(makeBuckets); err != nil {
+		return stateError(s.state, err)
+	}
+	if err := s.openStores(ctx, id); err != nil {
+		return err
+	}
+	ballast := openBallast(s.state, int64(s.cfg.Reserve))
+	s.ledger, err = ledger.Open(s.db, ledger.Options{
+		Log: id.log, Authority: id.authority, Key: id.vkey, Signer: id.signer, Verifier: id.verifier,
+		Now: s.now, Clock: s.clock, Dir: s.state, OnFull: ballast.release,
+	})
+	if err != nil {
+		return fmt.Errorf("open log %s: %w", id.log, err)
+	}
+	if err := s.checkStores(ctx); err != nil && !s.o.recovering {
+		return err
+	}
+	if err := s.begin(ctx, id); err != nil {
+		return err
+	}
+	return s.openSpool()
+}
+
+func dbOptions() *bbolt.Options {
+	return &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType}
+}
+
+// begin makes the first entry of a new log.
+func (s *Station) begin(ctx context.Context, id identity) error {
+	if s.ledger.Size() > 0 {
+		return nil
+	}
+	return s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		if tx.Size() > 0 {
+			return nil
+		}
+		_, err := s.append(tx, manifest.Draft{Type: "log.started", Actor: "dock", Fields: manifest.Object{"key": id.vkey}})
+		return err
+	})
+}
+
+func (s *Station) openSpool() error {
+	var err error
+	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.cfg.Reserve)); err != nil {
+		return stateError(s.state, err)
+	}
+	return s.spool.sweep(s.spoolNeeded)
+}
+
+// Close waits for everything the station started and gives the state back.
+func (s *Station) Close() error {
+	s.work.stop()
+	var errs []error
+	if s.ledger != nil {
+		errs = append(errs, s.ledger.Close())
+	}
+	if s.spool != nil {
+		errs = append(errs, s.spool.close())
+	}
+	for _, c := range s.stores {
+		errs = append(errs, c.close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// pause waits for d or the end of ctx.
+func (s *Station) pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

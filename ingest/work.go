@@ -1,0 +1,129 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+)
+
+// worker owns the goroutines that serve every docking: an uploader for each
+// store and the publisher. They run from the first docking until Close.
+type worker struct {
+	once   sync.Once
+	cancel context.CancelFunc
+	group  *errgroup.Group
+}
+
+func (s *Station) startWork() {
+	s.work.once.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		s.work.cancel = cancel
+		s.work.group, ctx = errgroup.WithContext(ctx)
+		for _, c := range s.stores {
+			s.work.group.Go(func() error { return s.upload(ctx, c) })
+		}
+		s.work.group.Go(func() error { return s.publishing(ctx) })
+	})
+}
+
+func (w *worker) stop() {
+	if w.cancel != nil {
+		w.cancel()
+		_ = w.group.Wait() // ends by the cancelling
+	}
+}
+
+// runEntry is the run.started entry, made before the first other entry of this
+// process and not by commands that only look.
+type runEntry struct {
+	mu   sync.Mutex
+	done bool
+}
+
+// commit is the only way into the log: never when it is forked, and never
+// before it says which program writes.
+func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error {
+	if err := s.healthy(); err != nil {
+		return err
+	}
+	if err := s.ensureRun(ctx); err != nil {
+		return err
+	}
+	err := s.ledger.Commit(ctx, job)
+	if err != nil && ctx.Err() == nil {
+		s.diskAlarm(spoolError(err))
+	}
+	return err
+}
+
+func (s *Station) ensureRun(ctx context.Context) error {
+	s.run.mu.Lock()
+	defer s.run.mu.Unlock()
+	if s.run.done {
+		return nil
+	}
+	binary, err := digestOfFile("/proc/self/exe")
+	if err != nil {
+		return fmt.Errorf("hash this program: %w", err)
+	}
+	config := sha256.Sum256(fmt.Appendf(nil, "%+v", s.cfg))
+	err = s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		_, err := s.append(tx, manifest.Draft{Type: "run.started", Actor: "dock", Fields: manifest.Object{
+			"version": s.o.Version, "binary": binary, "config": hex.EncodeToString(config[:]),
+		}})
+		return err
+	})
+	s.run.done = err == nil
+	return err
+}
+
+func digestOfFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// append adds an entry and folds it into the catalog in the same transaction.
+func (s *Station) append(tx *ledger.Tx, d manifest.Draft) (manifest.Entry, error) {
+	a, err := tx.Append(d)
+	if err != nil {
+		return manifest.Entry{}, err
+	}
+	e, err := manifest.ParseEntry(a.Raw)
+	if err != nil {
+		return manifest.Entry{}, err
+	}
+	return e, catalog{tx.Bolt()}.apply(e, d.Record)
+}
+
+// clock says how far the kernel believes its own clock.
+func (s *Station) clock() manifest.Clock {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil {
+		return manifest.Clock{Source: "unknown"}
+	}
+	const unsynchronised = 5 // TIME_ERROR
+	return manifest.Clock{
+		Source: "system", Synced: state != unsynchronised && t.Status&unix.STA_UNSYNC == 0,
+		ErrorMS: (time.Duration(t.Maxerror) * time.Microsecond).Milliseconds(),
+	}
+}
