@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
 
@@ -82,6 +83,8 @@ func (s *Station) diskAlarm(err error) {
 		s.alarms.raise("disk_full", err, s.now())
 	case errors.Is(err, unix.EROFS):
 		s.alarms.raise("state_read_only", err, s.now())
+	case errors.Is(err, ledger.ErrStopped):
+		s.alarms.raise("stopped", err, s.now())
 	}
 	s.change.wake()
 }

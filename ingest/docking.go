@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +38,8 @@ type docking struct {
 	files   []device.File
 	skipped []device.Skipped
 
+	fullSince atomic.Int64 // when the disk was found full, Unix nanoseconds; 0 when it is not
+
 	mu          sync.Mutex
 	outcome     map[string]string // path to its state
 	pending     map[int64][]FileResult
@@ -53,8 +56,9 @@ type wishes struct {
 	tags    clip.Tags
 	by      string
 	actor   string
-	oneshot bool // results are told, and clips waited for
-	drop    bool // the folder stays, files come one by one
+	wait    time.Duration // for stores and for room, of a oneshot
+	oneshot bool          // results are told, and clips waited for
+	drop    bool          // the folder stays, files come one by one
 }
 
 // run takes the whole journey of every file. The error is that of the docking

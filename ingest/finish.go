@@ -66,7 +66,13 @@ type acquisition struct {
 
 // describe gathers everything known of the clip before it has a name.
 func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisition {
-	m := media.Probe(g.file, g.sum.Size)
+	var m clip.Media
+	if facts.Guessed || facts.Role != clip.Sidecar && facts.Role != clip.Log {
+		m = media.Probe(g.file, g.sum.Size)
+	}
+	if facts.Guessed && m.Container == "" {
+		m = clip.Media{} // a file no one claims to be a recording
+	}
 	in := tag.Input{
 		Name: facts.Name, Media: m, ModTime: g.mtime, FAT: d.origin.fat, Device: d.origin.assignment,
 		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.cfg.Zone, Now: d.s.now(),

@@ -34,7 +34,7 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	}
 	s.startWork()
 	started := s.now()
-	d := s.newDocking(folder, r.Dir, "", wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true})
+	d := s.newDocking(folder, r.Dir, "", wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true, wait: r.Wait})
 	out := newOutbox(emit)
 	defer out.flush()
 	d.emit = func(res FileResult) { out.push(Event{File: &res}) }
@@ -112,21 +112,30 @@ func (d *docking) progress() *Progress {
 	}
 }
 
+// roomMayCome reports whether a single ingest should wait for uploads to make
+// room: while there are any, and as long as it would wait for a store.
+func (d *docking) roomMayCome() bool {
+	now := d.s.now().UnixNano()
+	d.fullSince.CompareAndSwap(0, now)
+	return !d.s.queueEmpty() && now-d.fullSince.Load() < int64(d.want.wait)
+}
+
 // spoolRoom opens a spool file of the given size. While the disk is full it
-// waits for uploads to make room; a single ingest gives up when nothing moves.
-func (s *Station) spoolRoom(ctx context.Context, size int64, oneshot bool) (*spoolFile, error) {
+// waits for uploads to make room; a single ingest gives up when none comes.
+func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error) {
 	for {
-		f, err := s.spool.create(size)
+		f, err := d.s.spool.create(size)
 		if err == nil {
-			s.alarms.clear("disk_full")
-			s.alarms.clear("state_read_only")
+			d.fullSince.Store(0)
+			d.s.alarms.clear("disk_full")
+			d.s.alarms.clear("state_read_only")
 			return f, nil
 		}
-		s.diskAlarm(err)
-		if !errors.Is(err, ErrFull) || oneshot && s.queueEmpty() {
+		d.s.diskAlarm(err)
+		if !errors.Is(err, ErrFull) || d.want.oneshot && !d.roomMayCome() {
 			return nil, err
 		}
-		if err := s.pause(ctx, s.retryPause); err != nil {
+		if err := d.s.pause(ctx, d.s.retryPause); err != nil {
 			return nil, err
 		}
 	}

@@ -120,7 +120,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 	var out *spoolFile
 	var w io.Writer
 	if spool {
-		if out, err = d.s.spoolRoom(ctx, before.Size(), d.want.oneshot); err != nil {
+		if out, err = d.spoolRoom(ctx, before.Size()); err != nil {
 			return none, err
 		}
 		w = out

@@ -21,7 +21,7 @@ var ErrFull = errors.New("the dock's disk is full")
 const (
 	claimFrom      = 1 << 20 // bytes; smaller files are written without claiming their blocks first
 	writebackEvery = 8 << 20 // bytes after which the kernel is asked to start writing them out
-	inodeReserve   = 64
+	inodeReserve   = 512     // or an eighth of all, on small disks
 )
 
 // spool is the folder where clips stand under their digest until every store
@@ -67,7 +67,7 @@ func (s *spool) room(size int64) error {
 		return fmt.Errorf("%w: %d MB free, %d MB needed and %d MB kept for the manifest; free space or wait for uploads",
 			ErrFull, free>>20, size>>20, s.reserve>>20)
 	}
-	if st.Files > 0 && st.Ffree < inodeReserve {
+	if st.Files > 0 && st.Ffree < min(inodeReserve, st.Files/8) {
 		return fmt.Errorf("%w: no inodes left; remove small files or wait for uploads", ErrFull)
 	}
 	return nil

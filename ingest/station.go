@@ -76,6 +76,9 @@ type Station struct {
 	alarms  alarms
 	change  broadcast
 
+	closing sync.Once
+	closed  error
+
 	mu    sync.Mutex
 	bays  map[string]*bay
 	docks map[*docking]bool // that wait for clips to be stored
@@ -169,8 +172,14 @@ func (s *Station) openSpool() error {
 	return s.spool.sweep(s.spoolNeeded)
 }
 
-// Close waits for everything the station started and gives the state back.
+// Close waits for everything the station started and gives the state back. It
+// may be called again.
 func (s *Station) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Station) close() error {
 	s.work.stop()
 	var errs []error
 	if s.ledger != nil {

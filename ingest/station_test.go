@@ -9,15 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/dir"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbench.Main(m) }
 
 func openDir(_ context.Context, url, fsuuid, id string, create bool) (store.Store, error) {
 	return dir.Open(strings.TrimPrefix(url, "file://"), dir.Options{ID: id, FSUUID: fsuuid, Create: create})
@@ -164,3 +163,5 @@ func TestManySmallFiles(t *testing.T) {
 		t.Fatalf("summary %+v", sum)
 	}
 }
+
+func storeAt(url string) configs.Store { return configs.Store{Name: "archive", URL: url} }

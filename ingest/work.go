@@ -57,10 +57,10 @@ func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error 
 	if err := s.healthy(); err != nil {
 		return err
 	}
-	if err := s.ensureRun(ctx); err != nil {
-		return err
+	err := s.ensureRun(ctx)
+	if err == nil {
+		err = s.ledger.Commit(ctx, job)
 	}
-	err := s.ledger.Commit(ctx, job)
 	if err != nil && ctx.Err() == nil {
 		s.diskAlarm(spoolError(err))
 	}

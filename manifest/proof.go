@@ -82,11 +82,8 @@ func (p Proof) Check(leaf tlog.Hash, origin string, v note.Verifier) (Checkpoint
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("proof: %w", err)
 	}
-	if p.Index < 0 || p.Index >= c.Size {
-		return Checkpoint{}, fmt.Errorf("proof: %w: entry %d is not among the %d of the checkpoint", ErrMalformed, p.Index, c.Size)
-	}
 	if err := tlog.CheckRecord(p.Hashes, c.Size, c.Root, p.Index, leaf); err != nil {
-		return Checkpoint{}, fmt.Errorf("proof: %w: entry %d: %w", ErrMalformed, p.Index, err)
+		return Checkpoint{}, fmt.Errorf("proof: %w: entry %d of %d: %w", ErrMalformed, p.Index, c.Size, err)
 	}
 	return c, nil
 }

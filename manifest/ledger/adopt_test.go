@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/custodock/custodock/manifest"
 )
 
@@ -73,6 +75,18 @@ func TestAdopt(t *testing.T) {
 	if !bytes.Equal(old.Checkpoint(), b.Checkpoint()) {
 		t.Error("another checkpoint than the published one")
 	}
+	if size, msg := old.Sealed(); size != 700 || !bytes.Equal(msg, b.Checkpoint()) {
+		t.Errorf("%d are sealed", size)
+	}
+	_ = old.db.View(func(tx *bbolt.Tx) error {
+		if n := tx.Bucket(bucketRecord).Inspect().KeyN; n != 0 {
+			t.Errorf("%d records are staged still", n)
+		}
+		if n := tx.Bucket(bucketEntry).Inspect().KeyN; n != 700-512 {
+			t.Errorf("%d entries are staged", n)
+		}
+		return nil
+	})
 	old.checkAll()
 	old = old.reopen()
 	old.checkAll()

@@ -198,7 +198,7 @@ func TestClose(t *testing.T) {
 	b := newBench(t)
 	b.add(1, false)
 	for range 2 {
-		if err := b.Ledger.Close(); err != nil {
+		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
 )
 
@@ -123,6 +125,10 @@ func Open(db *bbolt.DB, o Options) (*Ledger, error) {
 		commitTx: (*bbolt.Tx).Commit,
 		shelves:  map[string]*shelfState{},
 		dirs:     map[string]bool{},
+	}
+	// bbolt syncs the file it makes, not its name.
+	if err := durable.SyncDir(filepath.Dir(db.Path())); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", l.origin, err)
 	}
 	if err := db.Update(l.start); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", l.origin, err)

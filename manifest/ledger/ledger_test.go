@@ -97,7 +97,7 @@ func (b *bench) close() {
 	if b.db == nil {
 		return
 	}
-	if err := errors.Join(b.Ledger.Close(), b.db.Close()); err != nil {
+	if err := errors.Join(b.Close(), b.db.Close()); err != nil {
 		b.t.Error(err)
 	}
 	b.db = nil
@@ -214,6 +214,22 @@ func TestAppendReadReopen(t *testing.T) {
 		t.Fatalf("after opening again: %d entries, want %d", b.Size(), size)
 	}
 	b.checkAll()
+}
+
+func TestOutOfRange(t *testing.T) {
+	b := newBench(t)
+	b.add(2, true)
+	b.add(2, false)
+	for n, want := range map[int64][3]bool{-1: {}, 0: {true, true, true}, 1: {true, false, true}, 3: {true, true, false}, 4: {}} {
+		_, entry := b.Entry(n)
+		_, record := b.Record(n)
+		_, proof := b.Prove(n)
+		for i, err := range []error{entry, record, proof} {
+			if (err == nil) != want[i] || err != nil && !errors.Is(err, ErrNoEntry) {
+				t.Errorf("%s of %d: %v", []string{"entry", "record", "proof"}[i], n, err)
+			}
+		}
+	}
 }
 
 func BenchmarkCommit64(b *testing.B) { benchmarkCommit(b, 64) }

@@ -54,7 +54,7 @@ func (l *Ledger) Publish(ctx context.Context, id string, s Shelf) error {
 	if st.size < sealed.size {
 		// What a crash leaves from here on has names that every later attempt
 		// gives the same bytes; readers start from the checkpoint.
-		if err := l.upload(ctx, s, st.size, sealed.size); err != nil {
+		if err := l.upload(ctx, s, st, sealed.size); err != nil {
 			st.known = false
 			return fmt.Errorf("publish to %s: %w", id, err)
 		}
@@ -75,6 +75,7 @@ func (l *Ledger) replaceCheckpoint(ctx context.Context, id string, s Shelf, st *
 	version, err := s.Replace(ctx, manifest.CheckpointPath(l.o.Log), sealed.note, st.version)
 	if err == nil {
 		st.size, st.version = sealed.size, version
+		clear(st.done)
 		return nil
 	}
 	// It may have been done and only its answer lost, or another dock has our
@@ -88,28 +89,28 @@ func (l *Ledger) replaceCheckpoint(ctx context.Context, id string, s Shelf, st *
 	return err
 }
 
-// upload copies tiles, bundles and records between the two sizes.
-func (l *Ledger) upload(ctx context.Context, s Shelf, from, to int64) error {
-	files, err := l.recordFiles(from, to)
+// upload copies the tiles, bundles and records that the shelf lacks at size to.
+func (l *Ledger) upload(ctx context.Context, s Shelf, st *shelfState, to int64) error {
+	files, err := l.recordFiles(st.size, to)
 	if err != nil {
 		return err
 	}
 	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
-	for _, t := range tlog.NewTiles(manifest.TileHeight, from, to) {
+	for _, t := range tlog.NewTiles(manifest.TileHeight, st.size, to) {
 		if group.Err() != nil {
 			break
 		}
-		g.Go(func() error { return l.uploadTile(group, s, t) })
+		g.Go(func() error { return l.uploadTile(group, s, st, t) })
 		if t.L == 0 {
-			g.Go(func() error { return l.uploadBundle(group, s, t) })
+			g.Go(func() error { return l.uploadBundle(group, s, st, t) })
 		}
 	}
 	for _, first := range files {
 		if group.Err() != nil {
 			break
 		}
-		g.Go(func() error { return l.uploadRecords(group, s, manifest.RecordPath(l.o.Log, first)) })
+		g.Go(func() error { return l.uploadRecords(group, s, st, manifest.RecordPath(l.o.Log, first)) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -117,7 +118,7 @@ func (l *Ledger) upload(ctx context.Context, s Shelf, from, to int64) error {
 	return ctx.Err()
 }
 
-func (l *Ledger) uploadTile(ctx context.Context, s Shelf, t tlog.Tile) error {
+func (l *Ledger) uploadTile(ctx context.Context, s Shelf, st *shelfState, t tlog.Tile) error {
 	var data []byte
 	err := l.view(func(tx *bbolt.Tx) (err error) {
 		data, err = tlog.ReadTileData(t, rows(tx))
@@ -126,12 +127,13 @@ func (l *Ledger) uploadTile(ctx context.Context, s Shelf, t tlog.Tile) error {
 	if err != nil {
 		return err
 	}
-	return s.Create(ctx, manifest.LogPath(l.o.Log, manifest.TilePath(t)), data)
+	name := manifest.LogPath(l.o.Log, manifest.TilePath(t))
+	return st.once(name, func() error { return s.Create(ctx, name, data) })
 }
 
 // uploadBundle copies the entries of the level-0 tile t. They are compared
 // with the tree first: a damaged file must not be spread.
-func (l *Ledger) uploadBundle(ctx context.Context, s Shelf, t tlog.Tile) error {
+func (l *Ledger) uploadBundle(ctx context.Context, s Shelf, st *shelfState, t tlog.Tile) error {
 	start := t.N * manifest.TileWidth
 	entries, err := l.staged(start, t.W)
 	if errors.Is(err, ErrNoEntry) {
@@ -152,7 +154,8 @@ func (l *Ledger) uploadBundle(ctx context.Context, s Shelf, t tlog.Tile) error {
 			return fmt.Errorf("entry %d: %w: its bytes do not match its hash", start+int64(i), ErrDamaged)
 		}
 	}
-	return s.Create(ctx, manifest.LogPath(l.o.Log, manifest.EntriesPath(t.N, t.W)), manifest.EncodeBundle(entries))
+	name := manifest.LogPath(l.o.Log, manifest.EntriesPath(t.N, t.W))
+	return st.once(name, func() error { return s.Create(ctx, name, manifest.EncodeBundle(entries)) })
 }
 
 // recordFiles lists the record files that begin in [from, to).
@@ -168,12 +171,18 @@ func (l *Ledger) recordFiles(from, to int64) (files []int64, err error) {
 
 // uploadRecords copies a record file. Where an earlier attempt got it through
 // and a record was erased here since, the shelf's copy is replaced.
-func (l *Ledger) uploadRecords(ctx context.Context, s Shelf, name string) error {
+func (l *Ledger) uploadRecords(ctx context.Context, s Shelf, st *shelfState, name string) error {
 	data, err := os.ReadFile(l.local(name))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if err = s.Create(ctx, name, data); err == nil {
+	what := name + " " + manifest.RecordDigest(data).String() // it may be rewritten between attempts
+	return st.once(what, func() error { return createRecords(ctx, s, name, data) })
+}
+
+func createRecords(ctx context.Context, s Shelf, name string, data []byte) error {
+	err := s.Create(ctx, name, data)
+	if err == nil {
 		return nil
 	}
 	there, version, err2 := s.Read(ctx, name)

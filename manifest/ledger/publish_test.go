@@ -140,10 +140,17 @@ func (s *fakeShelf) check(b *bench) int64 {
 		if err != nil {
 			b.t.Fatal(err)
 		}
+		var indexes []int64
+		for i := range entries {
+			indexes = append(indexes, tlog.StoredHashIndex(0, start+int64(i)))
+		}
+		leaves, err := tree.ReadHashes(indexes)
+		if err != nil {
+			b.t.Fatal(err)
+		}
 		for i, raw := range entries {
-			leaf, err := tree.ReadHashes([]int64{tlog.StoredHashIndex(0, start+int64(i))})
-			if err != nil || leaf[0] != manifest.LeafHash(raw) {
-				b.t.Fatalf("entry %d: %v", start+int64(i), err)
+			if leaves[i] != manifest.LeafHash(raw) {
+				b.t.Fatalf("entry %d is not in the tree", start+int64(i))
 			}
 			e, err := manifest.ParseEntry(raw)
 			if err != nil || e.N != start+int64(i) || e.Record != "" && !records[e.Record] {
@@ -331,6 +338,44 @@ func TestPublishRefusesForks(t *testing.T) {
 	}
 }
 
+// When only the answer to the checkpoint was lost, the publishing is done.
+func TestPublishLostAnswer(t *testing.T) {
+	b, s := newBench(t), newShelf()
+	b.add(10, true)
+	s.fault = func(_ int, name string) error {
+		if name == manifest.CheckpointPath(b.Log()) {
+			return errLost
+		}
+		return nil
+	}
+	b.publish(s)
+	before := s.writes
+	b.publish(s)
+	if s.check(b) != 10 || s.writes != before {
+		t.Errorf("%d published, %d writes more", s.check(b), s.writes-before)
+	}
+}
+
+// A store that is replaced by an empty one between two attempts gets all.
+func TestPublishToReplacedStore(t *testing.T) {
+	b, s := newBench(t), newShelf()
+	b.add(300, true)
+	s.fault = func(_ int, name string) error {
+		if name == manifest.CheckpointPath(b.Log()) {
+			return errRefused
+		}
+		return nil
+	}
+	if err := b.Publish(ctx, "s", s); !errors.Is(err, errRefused) {
+		t.Fatal(err)
+	}
+	s = newShelf()
+	b.publish(s)
+	if s.check(b) != 300 {
+		t.Error("not published")
+	}
+}
+
 // Two docks with one state: the one that comes second finds out, also in the
 // middle of its life.
 func TestPublishFindsClone(t *testing.T) {
@@ -384,5 +429,22 @@ func TestPublishErasedRecord(t *testing.T) {
 	}
 	if _, err := b.Record(0); !errors.Is(err, ErrNoEntry) {
 		t.Errorf("erased record: %v", err)
+	}
+}
+
+// A bundle that a Seal filled while a publishing of less was under way.
+func TestPublishPartOfFullBundle(t *testing.T) {
+	b, s := newBench(t), newShelf()
+	b.add(300, true)
+	st := &shelfState{done: map[string]bool{}}
+	if err := b.uploadBundle(ctx, s, st, tlog.Tile{H: manifest.TileHeight, N: 0, W: 7}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := manifest.DecodeBundle(s.files[manifest.LogPath(b.Log(), "tile/entries/000.p/7")], 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := b.Entry(6); err != nil || !bytes.Equal(first, entries[6]) {
+		t.Errorf("entry 6: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -34,13 +35,33 @@ type shelfState struct {
 	hasKey  bool
 	size    int64  // of its checkpoint, 0 without one
 	version string // of its checkpoint, "" without one
+
+	mu   sync.Mutex
+	done map[string]bool // written beyond size, so that an attempt goes on where the last one failed
+}
+
+// once calls write unless it succeeded before in this publishing.
+func (st *shelfState) once(what string, write func() error) error {
+	st.mu.Lock()
+	done := st.done[what]
+	st.mu.Unlock()
+	if done {
+		return nil
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.done[what] = true
+	return nil
 }
 
 func (l *Ledger) shelf(ctx context.Context, id string) (*shelfState, func(), error) {
 	l.mu.Lock()
 	st := l.shelves[id]
 	if st == nil {
-		st = &shelfState{turn: make(chan struct{}, 1)}
+		st = &shelfState{turn: make(chan struct{}, 1), done: map[string]bool{}}
 		l.shelves[id] = st
 	}
 	l.mu.Unlock()
@@ -64,6 +85,12 @@ func (l *Ledger) Check(ctx context.Context, id string, s Shelf) error {
 
 // inspect reads key and checkpoint of a shelf into st, refusing a fork.
 func (l *Ledger) inspect(ctx context.Context, id string, s Shelf, st *shelfState) error {
+	hadKey, size := st.hasKey, st.size
+	defer func() {
+		if st.hasKey != hadKey || st.size != size {
+			clear(st.done) // another shelf than we left, or a step further
+		}
+	}()
 	st.known = false
 	key, _, err := s.Read(ctx, manifest.KeyPath(l.o.Log))
 	switch {

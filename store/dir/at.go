@@ -103,6 +103,9 @@ func (s *Store) makeDir(name string, lasting bool) (*os.File, error) {
 		return nil, err
 	}
 	if lasting {
+		if err := s.syncNames(parent); err != nil {
+			return nil, err
+		}
 		s.known.Store(name, true)
 	}
 	return s.openDir(name)

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/storetest"
 )
@@ -127,7 +129,6 @@ func TestFullDisk(t *testing.T) {
 	s := openNew(t, newDisk(t, "8M").path)
 	ballast := filepath.Join(s.path, ".ballast")
 	// Small files fill what big ones leave, down to the last block.
-	var b bytes.Buffer
 	f, err := os.Create(ballast)
 	if err != nil {
 		t.Fatal(err)
@@ -144,12 +145,12 @@ func TestFullDisk(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.Write(storetest.Random(3<<20, 1))
-	o := storetest.Object(t, b.Bytes())
+	content := storetest.Random(3<<20, 1)
+	o := storetest.Object(t, content)
 	for what, write := range map[string]func() error{
 		"put":     func() error { _, err := s.Put(t.Context(), o); return err },
-		"create":  func() error { _, err := s.Create(t.Context(), "log/a/key", b.Bytes()); return err },
-		"replace": func() error { _, err := s.Replace(t.Context(), "log/a/checkpoint", b.Bytes(), ""); return err },
+		"create":  func() error { _, err := s.Create(t.Context(), "log/a/key", content); return err },
+		"replace": func() error { _, err := s.Replace(t.Context(), "log/a/checkpoint", content, ""); return err },
 	} {
 		if err := write(); !errors.Is(err, store.ErrFull) {
 			t.Errorf("%s on a full disk: %v", what, err)
@@ -323,6 +324,13 @@ func TestPowerCut(t *testing.T) {
 		"put of a large copy": func(s *Store, _ store.Object) (store.Info, error) {
 			return s.Put(ctx, storetest.Object(t, storetest.Random(fileSync+1, 9)))
 		},
+		// The name of a copy can outlive a cut before put returns: whole, then.
+		"named copy": func(s *Store, _ store.Object) (store.Info, error) {
+			return named(s, storetest.Object(t, content))
+		},
+		"named large copy": func(s *Store, _ store.Object) (store.Info, error) {
+			return named(s, storetest.Object(t, storetest.Random(fileSync+1, 9)))
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			d := newDisk(t, "32M")
@@ -367,4 +375,20 @@ func TestPowerCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// named is put without the sync at its end, after which the names alone were
+// synced by chance.
+func named(s *Store, o store.Object) (store.Info, error) {
+	info := store.Info{Name: store.Name(o.Digest), Size: o.Size}
+	at, _ := split(info.Name)
+	if dir, err := s.makeDir(at, true); err != nil {
+		return info, err
+	} else if err := dir.Close(); err != nil {
+		return info, err
+	}
+	if err := s.place(context.Background(), info.Name, o); err != nil {
+		return info, err
+	}
+	return info, durable.SyncDir(filepath.Join(s.path, at))
 }

@@ -99,11 +99,12 @@ func readMarker(root *os.File) (string, error) {
 	return m.Store, err
 }
 
-// isEmpty overlooks what a formatter and an interrupted start leave.
+// isEmpty overlooks what a formatter and an interrupted start leave, and the
+// marker of another process that started just now.
 func isEmpty(root *os.File) (bool, error) {
 	entries, err := os.ReadDir(root.Name())
 	for _, e := range entries {
-		if e.Name() != lostFound && !strings.HasPrefix(e.Name(), durable.TempPrefix) {
+		if !reserved(e.Name()) && !strings.HasPrefix(e.Name(), durable.TempPrefix) {
 			return false, nil
 		}
 	}

@@ -147,6 +147,9 @@ func TestPlanted(t *testing.T) {
 		os.Symlink(outside, at("record")),
 		os.MkdirAll(at("log/a/key"), 0o755),
 		os.MkdirAll(at("log/mounted"), 0o755),
+		os.MkdirAll(at("log/b"), 0o755),
+		os.WriteFile(at("log/b/key"), []byte("x"), 0o600),
+		os.Symlink("b", at("log/inner")),
 		unix.Mkfifo(at("log/a/checkpoint"), 0o600),
 		os.WriteFile(at("log/bad\xff"), nil, 0o600),
 	} {
@@ -158,7 +161,7 @@ func TestPlanted(t *testing.T) {
 	t.Cleanup(func() { run(t, "umount", at("log/mounted")) })
 
 	ctx := t.Context()
-	for _, n := range []string{name, "record/secret", "log/a/key", "log/a/checkpoint", "log/mounted/x"} {
+	for _, n := range []string{name, "record/secret", "log/a/key", "log/a/checkpoint", "log/mounted/x", "log/inner/key"} {
 		if f, err := s.Open(ctx, n, ""); err == nil || f != nil {
 			t.Errorf("%s was opened", n)
 		}
@@ -184,7 +187,7 @@ func TestPlanted(t *testing.T) {
 			bad = append(bad, info.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"log/a/checkpoint", "log/bad\xff", "log/mounted", name, "record"}, bad); diff != "" {
+	if diff := cmp.Diff([]string{"log/a/checkpoint", "log/bad\xff", "log/inner", "log/mounted", name, "record"}, bad); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -208,10 +211,13 @@ func TestObjectOfAnotherSize(t *testing.T) {
 func TestTwoProcessesOneWinner(t *testing.T) {
 	path := t.TempDir()
 	stores := []*Store{openNew(t, path), openNew(t, path)}
-	for round := range 20 {
+	for round := range 30 {
 		name := fmt.Sprintf("log/%d/checkpoint", round)
-		old := ""
-		if round%2 == 1 {
+		create, lost, old := round%3 == 0, store.ErrStale, ""
+		switch round % 3 {
+		case 0:
+			lost = store.ErrExists
+		case 1:
 			info, err := stores[0].Create(t.Context(), name, []byte("base"))
 			if err != nil {
 				t.Fatal(err)
@@ -222,15 +228,22 @@ func TestTwoProcessesOneWinner(t *testing.T) {
 		errs := make([]error, 6)
 		for i := range errs {
 			wg.Go(func() {
-				_, errs[i] = stores[i%2].Replace(t.Context(), name, fmt.Append(nil, i), old)
+				if create {
+					_, errs[i] = stores[i%2].Create(t.Context(), name, fmt.Append(nil, i))
+				} else {
+					_, errs[i] = stores[i%2].Replace(t.Context(), name, fmt.Append(nil, i), old)
+				}
 			})
 		}
 		wg.Wait()
 		won := 0
-		for _, err := range errs {
+		for i, err := range errs {
 			if err == nil {
 				won++
-			} else if !errors.Is(err, store.ErrStale) {
+				if err := stores[0].same(name, fmt.Append(nil, i)); err != nil {
+					t.Errorf("round %d: what the winner wrote: %v", round, err)
+				}
+			} else if !errors.Is(err, lost) {
 				t.Error(err)
 			}
 		}
