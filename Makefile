@@ -1,0 +1,61 @@
+# The two commands of README: `make run` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+.DEFAULT_GOAL := build
+
+# Go from its tarball, mkfs and losetup stand where a user's PATH may not look.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL := go tool -modfile=tools/go.mod
+# Tests mount file systems, so they run as root; with root's own build cache,
+# lest root's files stay in a user's.
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(GOFLAGS)")
+
+.PHONY: build run test check lint bench sample clean
+
+# The static binary, which is also the auditor's.
+build:
+	@tools/need.sh build
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/custodock ./cmd/custodock
+
+# The daemon with the sample camera; ONCE=1 ends it after the proof.
+run: build
+	@tools/need.sh run
+	ONCE=$(ONCE) tools/run.sh
+
+# Every test there is. One that was skipped is one that did not pass.
+test:
+	@tools/need.sh build test
+	go vet ./...
+	@mkdir -p bin
+	$(ROOT) go test ./... -race -count=1 -timeout 40m -v 2>&1 | tee bin/test.log
+	@if grep -E '^ *--- SKIP' bin/test.log; then echo 'tests were skipped' >&2; exit 1; fi
+
+# The fast part: under two minutes once the tools are built.
+check:
+	@tools/need.sh build test
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	cd tools && go run ./limits ..
+	$(ROOT) go test -short ./...
+
+# The layers and the rest of .golangci.yml. The first run builds golangci-lint,
+# which takes minutes; Go's build cache keeps it.
+lint:
+	@tools/need.sh build
+	$(TOOL) golangci-lint run ./...
+
+bench: build
+	@tools/need.sh bench
+	go run ./internal/testbench/bench -bin bin/custodock
+
+# Makes the committed sample clips anew.
+sample:
+	@tools/need.sh sample
+	tools/sample.sh
+
+clean:
+	rm -rf bin bench.json

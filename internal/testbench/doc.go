@@ -1,0 +1,44 @@
+// Package testbench makes the hardware and the bad days that tests need: a
+// camera whose file system misbehaves on command, a disk that loses power, a
+// custodock process that is killed or denied system calls, a build with a bug
+// planted in it. Every fault counts how often it fired, so that a test can
+// tell a passed trial from one that never happened.
+//
+// Mounting needs root; a test without it fails and says so. Only tests and the
+// benchmark import this package.
+package testbench
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Patience bounds every wait of this package; it is generous because test
+// machines are slow, and nothing passes sooner or later because of it.
+const Patience = time.Minute
+
+// Main runs a package's tests, then fails when goroutines are left over, and
+// removes the binaries that Build made. A package that calls Build or Camera
+// has `func TestMain(m *testing.M) { testbench.Main(m) }`.
+func Main(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	removeBuilds()
+	os.Exit(code)
+}
+
+func needRoot(t testing.TB, what string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatalf("%s needs root: run the tests by `make test`", what)
+	}
+}

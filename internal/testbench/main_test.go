@@ -1,0 +1,5 @@
+package testbench
+
+import "testing"
+
+func TestMain(m *testing.M) { Main(m) }

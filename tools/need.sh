@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what a make target needs and this machine lacks:
+#   tools/need.sh build|run|test|bench|sample...
+# Debian 12; each program is looked for first, so nothing is installed twice
+# and a machine that has all of it needs neither network nor root.
+set -euo pipefail
+
+# What each target calls: a program, or a file that its package brings, and
+# the package.
+build='git:git'
+run='find:findutils sha256sum:coreutils diff:diffutils'
+test='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev mkfs.ext4:e2fsprogs losetup:mount
+	strace:strace openssl:openssl xxd:xxd sha256sum:coreutils'
+bench='openssl:openssl sync:coreutils'
+sample='ffmpeg:ffmpeg exiftool:libimage-exiftool-perl perl:perl'
+
+# Debian keeps mkfs and losetup where a user's PATH does not look.
+PATH=$PATH:/usr/sbin:/sbin:/usr/local/go/bin
+
+if ! command -v go >/dev/null; then
+	echo "need.sh: no go in PATH: install the Go that go.mod names from https://go.dev/dl" >&2
+	exit 1
+fi
+
+missing=()
+for target in "$@"; do
+	case $target in
+	build | run | test | bench | sample) ;;
+	*)
+		echo "need.sh: unknown target $target: build, run, test, bench or sample" >&2
+		exit 2
+		;;
+	esac
+	for pair in ${!target}; do
+		thing=${pair%%:*}
+		if ! command -v "$thing" >/dev/null && [ ! -e "$thing" ]; then
+			missing+=("${pair#*:}")
+		fi
+	done
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+	root=()
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null; then
+			echo "need.sh: install ${missing[*]}, as root: apt-get install ${missing[*]}" >&2
+			exit 1
+		fi
+		root=(sudo)
+	fi
+	echo "installing ${missing[*]}"
+	install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}")
+	if ! "${install[@]}" >/dev/null 2>&1; then
+		"${root[@]}" apt-get update -qq
+		"${install[@]}"
+	fi
+fi
