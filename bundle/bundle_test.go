@@ -1,0 +1,398 @@
+package bundle_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/custodock/custodock/bundle"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/verify"
+	"github.com/custodock/custodock/verify/verifytest"
+)
+
+// sample is a log with clips that go into packages and others that do not.
+func sample(t testing.TB) (l *verifytest.Log, clips []string) {
+	l = verifytest.New(t, t.TempDir())
+	l.Append("log.started", nil, nil)
+	a := l.Clip("DCIM/现场 1.MP4", "first clip")
+	b := l.Clip("DCIM/CON.mp4", "secret of another case")
+	c := l.Clip("DCIM/0003.MP4", "third clip")
+	l.Stored(a)
+	l.About(a, "clip.tagged", nil, map[string]any{"tags": map[string]any{"cases": []string{"A-17"}, "place": `"],}{"`}})
+	l.About(b, "clip.tagged", nil, map[string]any{"tags": map[string]any{"cases": []string{"B-1"}}})
+	for i := range 40 {
+		l.Append("docking.closed", manifest.Object{"listed": i}, map[string]any{"names": []string{"secret"}})
+	}
+	l.About(c, "clip.exported", manifest.Object{"to": `quote " brace } comma ,"type":"x`, "odd": manifest.Object{"type": "clip.x", "n": 7}}, nil)
+	for _, n := range []int64{c, b} {
+		l.Append("record.erased", manifest.Object{"target": manifest.Object{"log": verifytest.Name, "n": n}}, nil)
+	}
+	l.Publish()
+	l.WriteRecords(0, map[int64]bool{c: true, b: true})
+	return l, []string{l.ClipName(a), l.ClipName(c)}
+}
+
+func options(l *verifytest.Log, dir string, clips []string) bundle.Options {
+	return bundle.Options{
+		Store: l.Memory(), Key: l.Key, Clips: clips, Dir: dir, Version: "v0.0.0",
+		Now: func() time.Time { return time.Date(2026, 11, 22, 23, 0, 0, 0, time.UTC) },
+	}
+}
+
+func pack(t testing.TB) (l *verifytest.Log, dir string) {
+	t.Helper()
+	l, clips := sample(t)
+	dir = filepath.Join(t.TempDir(), "new", "package")
+	if err := bundle.Write(context.Background(), options(l, dir, clips)); err != nil {
+		t.Fatal(err)
+	}
+	return l, dir
+}
+
+func files(t testing.TB, root string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(root, path)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestLayout(t *testing.T) {
+	_, dir := pack(t)
+	want := []string{
+		"VERIFY.md", "bag-info.txt", "bagit.txt",
+		"data/dk3v9q-1/___1.MP4", "data/dk3v9q-3/dk3v9q-3",
+		"entries/dk3v9q-1.json", "entries/dk3v9q-3.json", "entries/dk3v9q-4.json", "entries/dk3v9q-47.json",
+		"entries/dk3v9q-48.json", "entries/dk3v9q-5.json", "manifest-sha256.txt",
+		"proofs/dk3v9q-1.tlog-proof", "proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-4.tlog-proof", "proofs/dk3v9q-47.tlog-proof",
+		"proofs/dk3v9q-48.tlog-proof", "proofs/dk3v9q-5.tlog-proof",
+		"records/dk3v9q-1.json", "records/dk3v9q-5.json", "tagmanifest-sha256.txt", "verify.sh",
+	}
+	if d := cmp.Diff(want, files(t, dir)); d != "" {
+		t.Error(d)
+	}
+	info, err := os.ReadFile(filepath.Join(dir, "bag-info.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "Bag-Software-Agent: custodock v0.0.0\nBagging-Date: 2026-11-22\n" +
+		"External-Identifier: dk3v9q-1\nExternal-Identifier: dk3v9q-3\n" +
+		"Custodock-Log: dock.example.org/dk3v9q\nCustodock-Log-Size: 50\nPayload-Oxum: 20.2\n"
+	if d := cmp.Diff(text, string(info)); d != "" {
+		t.Error(d)
+	}
+	for _, name := range files(t, dir) {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || bytes.Contains(data, []byte("secret")) {
+			t.Errorf("%s: %v, or what is of another clip: %q", name, err, data)
+		}
+	}
+	for _, list := range []string{"manifest-sha256.txt", "tagmanifest-sha256.txt"} {
+		cmd := exec.Command("sha256sum", "--check", "--strict", list)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+}
+
+func verifyDir(dir, key string) (map[string]string, error) {
+	got := map[string]string{}
+	report, err := verify.File(context.Background(), verify.Options{Key: key}, dir, func(r verify.Result) error {
+		got[r.Clip] = r.Result
+		return nil
+	})
+	for _, p := range report.Problems {
+		got[p.File] = "problem"
+	}
+	return got, err
+}
+
+// tools is a folder that has nothing but what verify.sh may use.
+func tools(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{
+		"bash", "openssl", "xxd", "sha256sum", "sed", "grep", "sort", "stat", "mktemp", "rm",
+	} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatalf("%v: install it to run this test", err)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// script runs verify.sh of a package with an empty environment.
+func script(t testing.TB, tools, dir string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(tools, "bash"), append([]string{"verify.sh"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + tools, "TMPDIR=" + filepath.Dir(tools)}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func TestBothVerifiersAgree(t *testing.T) {
+	l, dir := pack(t)
+	bin := tools(t)
+	got, err := verifyDir(dir, l.Key)
+	want := map[string]string{"dk3v9q-1": verify.OK, "dk3v9q-3": verify.RecordErased}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	out, code := script(t, bin, dir, l.Key)
+	if code != 0 || !strings.Contains(out, "ok dk3v9q-1 ") || !strings.Contains(out, "ok dk3v9q-3 ") ||
+		!strings.Contains(out, "record of entry dk3v9q-3 was erased") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	other := verifytest.New(t, t.TempDir())
+	if got, err := verifyDir(dir, other.Key); !errors.Is(err, verify.ErrMismatch) || got["dk3v9q-1"] != verify.Mismatch {
+		t.Error(got, err)
+	}
+	if out, code := script(t, bin, dir, other.Key); code != 1 {
+		t.Errorf("wrong key: exit %d: %s", code, out)
+	}
+	for _, args := range [][]string{nil, {""}, {"x"}, {l.Key, l.Key}} {
+		if out, code := script(t, bin, dir, args...); code != 2 {
+			t.Errorf("%q: exit %d: %s", args, code, out)
+		}
+	}
+}
+
+// Any byte that changes in any file is noticed by both, in verify.sh itself too.
+func TestEveryByte(t *testing.T) {
+	l, dir := pack(t)
+	bin := tools(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	runs := 3
+	if testing.Short() {
+		runs = 1
+	}
+	for _, name := range files(t, dir) {
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range whole {
+			if len(whole) > 300 && random.IntN(len(whole)) > 300 {
+				continue
+			}
+			broken := bytes.Clone(whole)
+			broken[i] ^= 1 << random.IntN(8)
+			put(t, path, broken)
+			if _, err := verifyDir(dir, l.Key); !errors.Is(err, verify.ErrMismatch) {
+				t.Fatalf("byte %d of %s: %v", i, name, err)
+			}
+		}
+		for range runs {
+			broken := bytes.Clone(whole)
+			i := random.IntN(len(whole))
+			broken[i] ^= 1 << random.IntN(8)
+			put(t, path, broken)
+			if out, code := script(t, bin, dir, l.Key); code == 0 {
+				t.Fatalf("byte %d of %s: %s", i, name, out)
+			}
+		}
+		put(t, path, whole)
+	}
+}
+
+func put(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge makes the lists fit again, as anyone can who changes a package.
+func forge(t testing.TB, dir string) {
+	t.Helper()
+	line := `sha256sum $(find data -type f | LC_ALL=C sort) >manifest-sha256.txt
+		sha256sum $(find . -type f ! -path './data/*' ! -name tagmanifest-sha256.txt -printf '%P\n' | LC_ALL=C sort) >tagmanifest-sha256.txt`
+	cmd := exec.Command("bash", "-ec", line)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// With lists that fit, what is signed still tells.
+func TestForgedPackages(t *testing.T) {
+	replace := func(name, old, now string) func(testing.TB, string) {
+		return func(t testing.TB, dir string) {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil || !bytes.Contains(data, []byte(old)) {
+				t.Fatal(err, string(data))
+			}
+			put(t, filepath.Join(dir, name), bytes.Replace(data, []byte(old), []byte(now), 1))
+		}
+	}
+	remove := func(names ...string) func(testing.TB, string) {
+		return func(t testing.TB, dir string) {
+			for _, name := range names {
+				if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	copyTo := func(from, to string) func(testing.TB, string) {
+		return func(t testing.TB, dir string) {
+			data, err := os.ReadFile(filepath.Join(dir, from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, to)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(dir, to), data)
+		}
+	}
+	tests := map[string]struct {
+		change func(testing.TB, string)
+		blames string // clip or file that must be named
+	}{
+		"clip":              {replace("data/dk3v9q-1/___1.MP4", "first", "First"), "dk3v9q-1"},
+		"clip longer":       {replace("data/dk3v9q-1/___1.MP4", "first", "a first"), "dk3v9q-1"},
+		"record":            {replace("records/dk3v9q-1.json", "MP4", "MOV"), "dk3v9q-1"},
+		"record with end":   {replace("records/dk3v9q-1.json", "}}", "}}\n"), "dk3v9q-1"},
+		"tag record":        {replace("records/dk3v9q-5.json", "A-17", "A-18"), "dk3v9q-1"},
+		"entry":             {replace("entries/dk3v9q-1.json", `"bay":"3"`, `"bay":"4"`), "dk3v9q-1"},
+		"entry with end":    {replace("entries/dk3v9q-1.json", `"v":1}`, "\"v\":1}\n"), "dk3v9q-1"},
+		"statement":         {replace("entries/dk3v9q-5.json", `"synced":true`, `"synced":false`), "entries/dk3v9q-5.json"},
+		"index":             {replace("proofs/dk3v9q-1.tlog-proof", "index 1", "index 2"), "dk3v9q-1"},
+		"size":              {replace("proofs/dk3v9q-1.tlog-proof", "\n50\n", "\n51\n"), "dk3v9q-1"},
+		"origin":            {replace("proofs/dk3v9q-1.tlog-proof", "\ndock.", "\ndick."), "dk3v9q-1"},
+		"proof with more":   {replace("proofs/dk3v9q-1.tlog-proof", "index 1\n", "index 1\n"+strings.Repeat("A", 43)+"=\n"), "dk3v9q-1"},
+		"proof with extra":  {replace("proofs/dk3v9q-1.tlog-proof", "index 1\n", "extra AAAA\nindex 1\n"), "dk3v9q-1"},
+		"no record":         {remove("records/dk3v9q-1.json"), "dk3v9q-1"},
+		"no proof":          {remove("proofs/dk3v9q-1.tlog-proof"), "dk3v9q-1"},
+		"no entry":          {remove("entries/dk3v9q-1.json", "proofs/dk3v9q-1.tlog-proof", "records/dk3v9q-1.json"), "dk3v9q-1"},
+		"no eraser":         {remove("entries/dk3v9q-48.json", "proofs/dk3v9q-48.tlog-proof"), "dk3v9q-3"},
+		"no data":           {remove("data/dk3v9q-1"), "dk3v9q-1"},
+		"second file":       {copyTo("bagit.txt", "data/dk3v9q-1/more.txt"), "dk3v9q-1"},
+		"unknown clip":      {copyTo("bagit.txt", "data/dk3v9q-9/more.txt"), "dk3v9q-9"},
+		"statement as clip": {copyTo("bagit.txt", "data/dk3v9q-5/more.txt"), "dk3v9q-5"},
+		"unknown record":    {copyTo("bagit.txt", "records/dk3v9q-9.json"), "records/dk3v9q-9.json"},
+		"record of none":    {copyTo("bagit.txt", "records/dk3v9q-4.json"), "dk3v9q-1"},
+		"unknown file":      {copyTo("bagit.txt", "note.txt"), "note.txt"},
+		"hidden file":       {copyTo("bagit.txt", ".note"), ".note"},
+		"renamed entry":     {copyTo("entries/dk3v9q-4.json", "entries/dk3v9q-9.json"), "entries/dk3v9q-9.json"},
+		"swapped proofs":    {copyTo("proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-1.tlog-proof"), "dk3v9q-1"},
+		"swapped clips":     {copyTo("data/dk3v9q-3/dk3v9q-3", "data/dk3v9q-1/___1.MP4"), "dk3v9q-1"},
+	}
+	l, good := pack(t)
+	bin := tools(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "package")
+			if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
+				t.Fatal(err)
+			}
+			test.change(t, dir)
+			forge(t, dir)
+			got, err := verifyDir(dir, l.Key)
+			if !errors.Is(err, verify.ErrMismatch) || got[test.blames] == "" || got[test.blames] == verify.OK {
+				t.Errorf("%q is not to blame: %v, %v", test.blames, got, err)
+			}
+			if out, code := script(t, bin, dir, l.Key); code != 1 || !strings.HasPrefix(out, "verify.sh: ") {
+				t.Errorf("exit %d: %s", code, out)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	l, clips := sample(t)
+	occupied := t.TempDir()
+	put(t, filepath.Join(occupied, "mine"), nil)
+	tests := map[string]struct {
+		change   func(*bundle.Options)
+		mismatch bool
+	}{
+		"folder in use": {func(o *bundle.Options) { o.Dir = occupied }, false},
+		"no clips":      {func(o *bundle.Options) { o.Clips = nil }, false},
+		"no such clip":  {func(o *bundle.Options) { o.Clips = []string{"dk3v9q-4"} }, false},
+		"other log":     {func(o *bundle.Options) { o.Clips = []string{"other-1"} }, false},
+		"wrong key":     {func(o *bundle.Options) { o.Key = verifytest.New(t, t.TempDir()).Key }, true},
+		"no object":     {func(o *bundle.Options) { delete(o.Store.(verifytest.Memory), l.Object(1)) }, true},
+		"other object":  {func(o *bundle.Options) { o.Store.(verifytest.Memory)[l.Object(1)] = []byte("First clip") }, true},
+		"no records":    {func(o *bundle.Options) { delete(o.Store.(verifytest.Memory), manifest.RecordPath(verifytest.Name, 1)) }, true},
+		"other entry": {func(o *bundle.Options) {
+			name := manifest.LogPath(verifytest.Name, manifest.EntriesPath(0, 50))
+			o.Store.(verifytest.Memory)[name][9] ^= 1
+		}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := options(l, filepath.Join(t.TempDir(), "p"), clips)
+			test.change(&o)
+			err := bundle.Write(context.Background(), o)
+			if err == nil || errors.Is(err, verify.ErrMismatch) != test.mismatch || strings.Contains(err.Error(), "\n") {
+				t.Error(err)
+			}
+			if _, err := os.Stat(filepath.Join(o.Dir, "tagmanifest-sha256.txt")); err == nil {
+				t.Error("left a whole package")
+			}
+		})
+	}
+}
+
+// An empty folder that exists is as good as none; the same clip is not written twice.
+func TestEmptyFolder(t *testing.T) {
+	l, clips := sample(t)
+	dir := t.TempDir()
+	if err := bundle.Write(context.Background(), options(l, dir, append(clips, clips...))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verifyDir(dir, l.Key); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	l, clips := sample(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := bundle.Write(ctx, options(l, t.TempDir(), clips)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+var _ store.Reader = verifytest.Memory{}
+
+func ExampleScript() {
+	fmt.Println(strings.SplitN(string(bundle.Script()), "\n", 2)[0])
+	// Output: #!/bin/bash
+}

@@ -1,0 +1,253 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/store"
+)
+
+// state is what became of hashing one object.
+type state uint8
+
+const (
+	unread state = iota
+	whole
+	absent
+	damaged
+	failed
+)
+
+// object is one object some clip needs. There are as many as digests.
+type object struct {
+	digest clip.Digest
+	size   int64 // bytes read
+	state  state
+}
+
+// plan is which clips to report and which objects they need.
+type plan struct {
+	*index
+	clips   []fact
+	objects []object       // by digest
+	claimed []bool         // objects that are being read or have been
+	trouble map[int]string // by place in objects: why one could not be read
+	unknown []string       // names asked for that are no clips
+}
+
+// newPlan selects the clips that were asked for, all when no name is given.
+func newPlan(x *index, names []string) *plan {
+	p := &plan{index: x, trouble: map[int]string{}}
+	if len(names) == 0 {
+		p.clips = x.clips
+	}
+	for _, name := range names {
+		n, ok := x.parseName(name)
+		if f := x.find(n); ok && f != nil {
+			p.clips = append(p.clips, *f)
+		} else {
+			p.unknown = append(p.unknown, name)
+		}
+	}
+	for _, f := range p.clips {
+		for _, d := range p.needs(f) {
+			p.objects = append(p.objects, object{digest: d})
+		}
+	}
+	slices.SortFunc(p.objects, func(a, b object) int { return bytes.Compare(a.digest[:], b.digest[:]) })
+	p.objects = slices.CompactFunc(p.objects, func(a, b object) bool { return a.digest == b.digest })
+	p.claimed = make([]bool, len(p.objects))
+	return p
+}
+
+// needs lists the objects that can prove a clip.
+func (p *plan) needs(f fact) []clip.Digest {
+	if f.lost {
+		return nil
+	}
+	return append([]clip.Digest{f.digest}, p.index.objects[f.n]...)
+}
+
+func (p *plan) place(d clip.Digest) (int, bool) {
+	return slices.BinarySearchFunc(p.objects, d, func(o object, d clip.Digest) int {
+		return bytes.Compare(o.digest[:], d[:])
+	})
+}
+
+// task is one clip on its way through the readers, with the objects that no
+// clip before it has brought up.
+type task struct {
+	fact
+	places []int
+	states []object
+	errs   []error
+}
+
+// objects hashes what the clips need, each object once, and reports them in
+// the order of the plan.
+func (r *run) objects(ctx context.Context, p *plan) error {
+	for _, name := range p.unknown {
+		if err := r.emit(Result{Clip: name, Result: Missing, Problem: "no such clip in log " + r.head.Log}); err != nil {
+			return err
+		}
+	}
+	var done, read int64
+	emit := func(t *task) error {
+		for i, k := range t.places {
+			p.objects[k] = t.states[i]
+			r.report.Bytes += t.states[i].size
+			if t.errs[i] != nil {
+				p.trouble[k] = t.errs[i].Error()
+			}
+		}
+		done++
+		read += t.size
+		if r.Progress != nil {
+			r.Progress(done, int64(len(p.clips)), read)
+		}
+		return r.emit(p.judge(t.fact))
+	}
+	return ordered(ctx, r.workers(), p.tasks, func(ctx context.Context, t *task) (*task, error) {
+		for _, k := range t.places {
+			o, err := r.hashObject(ctx, p, t.fact, k)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			t.states, t.errs = append(t.states, o), append(t.errs, err)
+		}
+		return t, nil
+	}, emit)
+}
+
+// tasks yields a task a clip; it is called from one goroutine.
+func (p *plan) tasks(yield func(*task) bool) {
+	for _, f := range p.clips {
+		t := &task{fact: f}
+		for _, d := range p.needs(f) {
+			if k, ok := p.place(d); ok && !p.claimed[k] {
+				p.claimed[k] = true
+				t.places = append(t.places, k)
+			}
+		}
+		if !yield(t) {
+			return
+		}
+	}
+}
+
+func (r *run) hashObject(ctx context.Context, p *plan, f fact, k int) (object, error) {
+	o := object{digest: p.objects[k].digest}
+	in, err := r.Store.Open(ctx, store.Name(o.digest), p.versions[f.n])
+	if errors.Is(err, store.ErrNotExist) && !f.stored && r.Spool != "" {
+		return r.hashSpooled(ctx, o)
+	}
+	return hashed(ctx, o, in, err)
+}
+
+// hashSpooled hashes an object that waits on the dock for its store.
+func (r *run) hashSpooled(ctx context.Context, o object) (object, error) {
+	in, err := os.Open(filepath.Join(r.Spool, o.digest.String()))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = store.ErrNotExist
+	}
+	return hashed(ctx, o, in, err)
+}
+
+func hashed(ctx context.Context, o object, in io.ReadCloser, err error) (object, error) {
+	if err == nil {
+		defer func() { _ = in.Close() }()
+		var d clip.Digest
+		d, o.size, err = digest(ctx, in)
+		if err == nil {
+			o.state = damaged
+			if d == o.digest {
+				o.state = whole
+			}
+			return o, nil
+		}
+	}
+	o.state = failed
+	if errors.Is(err, store.ErrNotExist) {
+		o.state = absent
+	}
+	return o, err
+}
+
+var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
+
+// digest reads in to its end.
+func digest(ctx context.Context, in io.Reader) (clip.Digest, int64, error) {
+	buf, _ := buffers.Get().(*[1 << 20]byte)
+	defer buffers.Put(buf)
+	h := sha256.New()
+	var size int64
+	for {
+		n, err := in.Read(buf[:])
+		_, _ = h.Write(buf[:n])
+		size += int64(n)
+		switch {
+		case err == io.EOF:
+			return clip.Digest(h.Sum(nil)), size, nil
+		case err != nil:
+			return clip.Digest{}, size, err
+		case ctx.Err() != nil:
+			return clip.Digest{}, size, ctx.Err()
+		}
+	}
+}
+
+// judge says what is proved of a clip, once its objects have been read.
+func (p *plan) judge(f fact) Result {
+	res := Result{Clip: p.name(f.n), Result: Mismatch, Problem: p.wrong[f.n]}
+	if f.lost {
+		return res
+	}
+	res.SHA256 = f.digest.String()
+	if res.Problem != "" {
+		return res
+	}
+	found := false
+	for i, d := range p.needs(f) {
+		k, _ := p.place(d)
+		o := p.objects[k]
+		found = found || o.state == whole
+		switch {
+		case o.state == damaged:
+			res.Problem = store.Name(d) + " has other bytes than its name says"
+			return res
+		case o.state == failed:
+			res.Result, res.Problem = Missing, store.Name(d)+" cannot be read: "+p.trouble[k]
+			return res
+		case o.state == whole && i == 0 && o.size != f.size:
+			res.Problem = fmt.Sprintf("its entry says %d bytes, its object has %d", f.size, o.size)
+			return res
+		}
+	}
+	return p.verdict(f, res, found)
+}
+
+func (p *plan) verdict(f fact, res Result, found bool) Result {
+	switch {
+	case f.disposed:
+		res.Result = Disposed
+	case found && p.erased[f.n]:
+		res.Result = RecordErased
+	case found:
+		res.Result = OK
+	case f.stored:
+		res.Result, res.Problem = Missing, store.Name(f.digest)+" is missing"
+	default:
+		res.Result, res.Problem = Missing, store.Name(f.digest)+" is missing and the log does not say that it was stored here"
+	}
+	return res
+}

@@ -1,0 +1,258 @@
+package verify
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/manifest"
+)
+
+// The files of a package are described in docs/package.md.
+var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|VERIFY\.md|verify\.sh|` +
+	`(entries|records|proofs|data)/([A-Za-z0-9._-]+)(?:/([A-Za-z0-9._-]+))?)$`)
+
+const (
+	payloadList = "manifest-sha256.txt"
+	tagList     = "tagmanifest-sha256.txt"
+)
+
+// packed is a package as it is being checked.
+type packed struct {
+	*run
+	dir     string
+	log     string
+	key     note.Verifier
+	sums    map[string]clip.Digest // of every file
+	sizes   map[string]int64
+	data    map[string][]string // files below data/, by clip
+	entries map[string]manifest.Entry
+	leaves  map[string]string // hex, of entries that are proved
+	erased  map[string]bool   // entries whose record was erased
+	wrong   map[string]string // the first thing wrong with a clip
+}
+
+// pack proves an evidence package without any store.
+func (r *run) pack(ctx context.Context, dir string) error {
+	v, log, err := r.key()
+	if err != nil {
+		return err
+	}
+	r.report.Origin = v.Name()
+	p := &packed{
+		run: r, dir: dir, log: log, key: v,
+		sums: map[string]clip.Digest{}, sizes: map[string]int64{}, data: map[string][]string{},
+		entries: map[string]manifest.Entry{}, leaves: map[string]string{},
+		erased: map[string]bool{}, wrong: map[string]string{},
+	}
+	if err := p.read(ctx); err != nil {
+		return err
+	}
+	for _, list := range []string{tagList, payloadList} {
+		if err := p.list(list); err != nil {
+			return err
+		}
+	}
+	names, err := p.proveEntries()
+	if err != nil {
+		return err
+	}
+	p.relate(names)
+	return p.results(names)
+}
+
+// read hashes every file.
+func (p *packed) read(ctx context.Context) error {
+	var names []string
+	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(p.dir, path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		m := packFile.FindStringSubmatch(name)
+		switch {
+		case !d.Type().IsRegular(), m == nil, (m[1] == "data") != (m[3] != ""):
+			p.report.add(name, "is not a file of a package")
+			return nil
+		case m[1] == "data":
+			p.data[m[2]] = append(p.data[m[2]], name)
+		}
+		names = append(names, name)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(names, payloadList) || !slices.Contains(names, tagList) {
+		return &MismatchError{Cause: fmt.Sprintf("folder %q is no evidence package: it lacks %s or %s", p.dir, payloadList, tagList)}
+	}
+	type summed struct {
+		name string
+		sum  clip.Digest
+		size int64
+	}
+	return ordered(ctx, p.workers(), slices.Values(names), func(ctx context.Context, name string) (summed, error) {
+		d, size, err := sum(ctx, filepath.Join(p.dir, filepath.FromSlash(name)))
+		return summed{name, d, size}, err
+	}, func(s summed) error {
+		p.sums[s.name], p.sizes[s.name] = s.sum, s.size
+		if strings.HasPrefix(s.name, "data/") {
+			p.report.Bytes += s.size
+		}
+		return nil
+	})
+}
+
+// list compares a BagIt manifest with the files it is about.
+func (p *packed) list(list string) error {
+	said, err := os.ReadFile(filepath.Join(p.dir, list))
+	if err != nil {
+		return err
+	}
+	lines := map[string]string{}
+	for line := range strings.Lines(string(said)) {
+		_, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		lines[name] = line
+	}
+	var want strings.Builder
+	before := len(p.report.Problems)
+	for _, name := range slices.Sorted(keys(p.sums)) {
+		if strings.HasPrefix(name, "data/") != (list == payloadList) || name == tagList {
+			continue
+		}
+		line := fmt.Sprintf("%s  %s\n", p.sums[name], name)
+		want.WriteString(line)
+		switch said, listed := lines[name]; {
+		case !listed:
+			p.report.add(name, "is not in %s", list)
+		case said != line:
+			p.report.add(name, "differs from %s", list)
+		}
+		delete(lines, name)
+	}
+	for _, name := range slices.Sorted(keys(lines)) {
+		p.report.add(list, "names %q, which is not there", name)
+	}
+	if want.String() != string(said) && len(p.report.Problems) == before {
+		p.report.add(list, "is not sorted or not in the form sha256sum gives")
+	}
+	return nil
+}
+
+func keys[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// proveEntries parses and proves the entries and returns their names in the
+// order of the log. One that is not proved counts for nothing but its name.
+func (p *packed) proveEntries() ([]string, error) {
+	var names []string
+	for file := range p.sums {
+		rest, ok := strings.CutPrefix(file, "entries/")
+		if name, ok2 := strings.CutSuffix(rest, ".json"); ok && ok2 {
+			names = append(names, name)
+		}
+	}
+	for clip := range p.data {
+		if _, there := p.sums["entries/"+clip+".json"]; !there {
+			names = append(names, clip)
+			p.wrong[clip] = "entries/" + clip + ".json is missing"
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return compareNames(p.log, a, b) })
+	for _, name := range names {
+		if p.wrong[name] != "" {
+			continue
+		}
+		e, leaf, err := p.proveEntry(name)
+		var path *fs.PathError
+		switch {
+		case err == nil:
+			p.entries[name], p.leaves[name] = e, hex.EncodeToString(leaf[:])
+		case errors.As(err, &path) && !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		default:
+			p.blame(name, err.Error())
+		}
+	}
+	return names, nil
+}
+
+// compareNames orders by number, and names of no entry of the log first.
+func compareNames(log, a, b string) int {
+	x := index{log: log}
+	na, oka := x.parseName(a)
+	nb, okb := x.parseName(b)
+	switch {
+	case oka && okb:
+		return int(min(max(na-nb, -1), 1))
+	case oka != okb && oka:
+		return 1
+	case oka != okb:
+		return -1
+	}
+	return strings.Compare(a, b)
+}
+
+// blame names the clip if name is one, else the entry's file.
+func (p *packed) blame(name, why string) {
+	if _, isClip := p.data[name]; !isClip {
+		p.report.add("entries/"+name+".json", "%s", why)
+	} else if p.wrong[name] == "" {
+		p.wrong[name] = why
+	}
+}
+
+func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
+	raw, err := os.ReadFile(filepath.Join(p.dir, "entries", name+".json"))
+	if err != nil {
+		return manifest.Entry{}, tlog.Hash{}, err
+	}
+	e, err := manifest.ParseEntry(raw)
+	if err != nil {
+		return e, tlog.Hash{}, err
+	}
+	if e.Name() != name || e.Log != p.log {
+		return e, tlog.Hash{}, fmt.Errorf("it is entry %s", e.Name())
+	}
+	proofFile := filepath.Join(p.dir, "proofs", name+".tlog-proof")
+	text, err := os.ReadFile(proofFile)
+	if err != nil {
+		return e, tlog.Hash{}, err
+	}
+	proof, err := manifest.ParseProof(text)
+	if err != nil {
+		return e, tlog.Hash{}, err
+	}
+	leaf := manifest.LeafHash(raw)
+	c, err := proof.Check(leaf, p.key.Name(), p.key)
+	if err != nil {
+		return e, tlog.Hash{}, err
+	}
+	if proof.Index != e.N {
+		return e, tlog.Hash{}, fmt.Errorf("its proof is of entry %d", proof.Index)
+	}
+	p.report.Size = max(p.report.Size, c.Size)
+	return e, leaf, nil
+}
