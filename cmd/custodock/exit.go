@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/custodock/custodock/access"
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/console"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/ingest"
+	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/verify"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitPartly   = 3
+	exitMismatch = 4
+	exitDenied   = 5
+)
+
+var (
+	// errUsage is wrapped by everything the person can only mend by typing
+	// something else.
+	errUsage = errors.New("usage")
+	// errPartly says that some files are not complete; each has said so.
+	errPartly = errors.New("not everything is complete")
+	// errUnwell says that doctor found something; it has been told.
+	errUnwell = errors.New("something needs a person")
+)
+
+// usageError reads as it is and is errUsage.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == errUsage }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// codeOf sorts an error into an exit code.
+func codeOf(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, errPartly):
+		return exitPartly
+	case errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
+		errors.Is(err, manifest.ErrUntrusted), errors.Is(err, manifest.ErrForked):
+		return exitMismatch
+	case errors.Is(err, access.ErrDenied):
+		return exitDenied
+	}
+	return exitError
+}
+
+// known are the errors a person meets, each with the key of its sentence.
+var known = []struct {
+	err error
+	key string
+}{
+	{errUsage, "err.usage"},
+	{access.ErrDenied, "err.denied"},
+	{ingest.ErrNoClip, "err.no_clip"},
+	{ingest.ErrNoState, "err.no_state"},
+	{ingest.ErrUnstable, "err.unstable"},
+	{ingest.ErrFull, "err.full"},
+	{store.ErrFull, "err.store_full"},
+	{manifest.ErrForked, "err.forked"},
+	{manifest.ErrUntrusted, "err.key"},
+	{verify.ErrMismatch, "err.mismatch"},
+	{manifest.ErrMalformed, "err.mismatch"},
+	{console.ErrNoDaemon, "err.no_daemon"},
+	{device.ErrGone, "err.device"},
+	{syscall.EIO, "err.device"},
+	{syscall.EROFS, "err.read_only"},
+	{syscall.ENOSPC, "err.full"},
+	{syscall.EDQUOT, "err.full"},
+	{context.Canceled, "err.interrupted"},
+}
+
+// errorKey is the key of an error's sentence, "" when it has none.
+func errorKey(err error) string {
+	var held *ingest.HeldError
+	if errors.As(err, &held) {
+		return "err.held"
+	}
+	var config *configs.Error
+	if errors.As(err, &config) {
+		return "err.config"
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			return k.key
+		}
+	}
+	return ""
+}
+
+// explain is an error as a person reads it: in English the error itself, which
+// says what to do; in Chinese its sentence with the error behind it.
+func explain(err error, lang string) string {
+	if errors.Is(err, context.Canceled) {
+		return message.T(lang, "err.interrupted")
+	}
+	var lines []string
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		lines = append(lines, message.Line(text))
+	}
+	text := strings.Join(lines, "; ")
+	if key := errorKey(err); lang == message.Chinese {
+		if key == "" {
+			key = "err"
+		}
+		return message.T(lang, key) + "：" + text
+	}
+	return text
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodock/custodock/console"
+	"github.com/custodock/custodock/ingest"
+)
+
+func (a *app) logCmd() *cobra.Command {
+	return a.group("log",
+		a.logBytes("checkpoint", cobra.NoArgs, func(ctx context.Context, d console.Desk, _ []string) ([]byte, error) {
+			return d.Checkpoint(ctx)
+		}),
+		a.logBytes("entry N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
+			return d.Entry(ctx, args[0])
+		}),
+		a.logBytes("prove N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
+			return d.Prove(ctx, args[0])
+		}),
+		a.recoverCmd(),
+	)
+}
+
+// logBytes is a command that writes what the log holds, byte for byte, because
+// other programs check it.
+func (a *app) logBytes(use string, args cobra.PositionalArgs, read func(context.Context, console.Desk, []string) ([]byte, error)) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Args: args}
+	cmd.Short = a.say("cmd.log." + cmd.Name())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.with(cmd.Context(), false, func(desk console.Desk) error {
+			b, err := read(cmd.Context(), desk, args)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(b)
+			return err
+		})
+	}
+	return cmd
+}
+
+func (a *app) recoverCmd() *cobra.Command {
+	var o ingest.RecoverOptions
+	cmd := &cobra.Command{
+		Use:   "recover",
+		Short: a.say("cmd.log.recover"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Old != "" && !o.New {
+				return usagef("--old names the log that a new one follows: give --new as well")
+			}
+			key, err := ingest.Recover(cmd.Context(), a.options(false), o)
+			if err != nil {
+				return err
+			}
+			return a.printKey(key)
+		},
+	}
+	cmd.Flags().BoolVar(&o.New, "new", false, a.say("flag.new"))
+	cmd.Flags().StringVar(&o.Old, "old", "", a.say("flag.old"))
+	return cmd
+}

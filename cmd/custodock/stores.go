@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/store/dir"
+)
+
+// chooseStores puts --store over the configuration, and the embedded store
+// where neither names one.
+func (a *app) chooseStores() error {
+	if len(a.flags.stores) > 0 {
+		a.cfg.Stores = nil
+		for i, raw := range a.flags.stores {
+			name := "central"
+			if i > 0 {
+				name += strconv.Itoa(i + 1)
+			}
+			a.cfg.Stores = append(a.cfg.Stores, configs.Store{Name: name, URL: raw})
+		}
+	}
+	if len(a.cfg.Stores) == 0 {
+		embedded := url.URL{Scheme: "file", Path: filepath.Join(a.state, "central")}
+		a.cfg.Stores = []configs.Store{{Name: "central", URL: embedded.String()}}
+	}
+	for _, s := range a.cfg.Stores {
+		if _, err := storePath(s.URL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storePath is the folder of a file:// URL (RFC 8089).
+func storePath(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", usagef("store %q is no URL: write file:///path", raw)
+	}
+	switch {
+	case u.Scheme != "file":
+		return "", usagef("store %q: this build knows no %s stores: write file:///path", raw, quoteScheme(u.Scheme))
+	case u.Host != "" && u.Host != "localhost", !filepath.IsAbs(u.Path), u.RawQuery != "", u.Fragment != "":
+		return "", usagef("store %q: write file:///path with three slashes and nothing behind the path", raw)
+	}
+	return filepath.Clean(u.Path), nil
+}
+
+func quoteScheme(scheme string) string {
+	if scheme == "" {
+		return "nameless"
+	}
+	return scheme + "://"
+}
+
+// openStore opens a store for the engine.
+func openStore(_ context.Context, raw, fsuuid, id string, create bool) (store.Store, error) {
+	path, err := storePath(raw)
+	if err != nil {
+		return nil, err
+	}
+	return dir.Open(path, dir.Options{Create: create, ID: id, FSUUID: fsuuid})
+}
+
+// openReader opens a store, or a copy of one, for proving. A plain path is
+// taken too: an auditor gets a folder, not a URL.
+func openReader(raw string) (*dir.Reader, error) {
+	path := raw
+	if strings.Contains(raw, "://") || strings.HasPrefix(raw, "file:") {
+		var err error
+		if path, err = storePath(raw); err != nil {
+			return nil, err
+		}
+	}
+	r, err := dir.OpenReader(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store %q: %w", raw, err)
+	}
+	return r, nil
+}

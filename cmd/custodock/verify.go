@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodock/custodock/console"
+	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/store/dir"
+	"github.com/custodock/custodock/verify"
+)
+
+var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
+
+// maxKey bounds a file given as --key.
+const maxKey = 4096
+
+// verifyCall is what one verify command is asked.
+type verifyCall struct {
+	key, from    string
+	all          bool
+	clips, files []string
+}
+
+func (a *app) verifyCmd() *cobra.Command {
+	var c verifyCall
+	cmd := &cobra.Command{
+		Use:   "verify [CLIP…|FILE…|--all]",
+		Short: a.say("cmd.verify"),
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.sort(args); err != nil {
+				return err
+			}
+			return a.verify(cmd.Context(), c)
+		},
+	}
+	cmd.Flags().BoolVar(&c.all, "all", false, a.say("flag.all"))
+	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
+	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
+	return cmd
+}
+
+// sort tells clips from files. A name of the form of a clip is a clip, unless
+// it is written with a slash.
+func (c *verifyCall) sort(args []string) error {
+	if c.all && len(args) > 0 {
+		return usagef("--all means every clip: give it, or names")
+	}
+	for _, arg := range args {
+		if clipName.MatchString(arg) {
+			c.clips = append(c.clips, arg)
+			continue
+		}
+		if _, err := os.Lstat(arg); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("verify %s: it is no clip (they look like dk3v9q-42), and no such file is here", message.Safe(arg))
+		}
+		c.files = append(c.files, arg)
+	}
+	switch {
+	case c.from != "" && c.key == "":
+		return usagef("--from needs --key: a key that lies beside the evidence proves nothing; ask the dock's admin for it")
+	case c.key != "" && c.from == "" && (len(c.clips) > 0 || len(c.files) == 0):
+		return usagef("--key needs --from, the store to read: file:///path")
+	}
+	return nil
+}
+
+// verify proves what was asked from the dock's own stores, or from --from with
+// --key, for which no state is opened.
+func (a *app) verify(ctx context.Context, c verifyCall) error {
+	p := a.newVerifyPrinter()
+	if c.key != "" {
+		o, done, err := a.foreign(c)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return p.run(ctx, []verify.Options{o}, c)
+	}
+	stores, done, err := a.own(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return p.run(ctx, stores, c)
+}
+
+// foreign is for someone with no dock.
+func (a *app) foreign(c verifyCall) (verify.Options, func(), error) {
+	o := verify.Options{Key: keyText(c.key)}
+	if c.from == "" {
+		return o, func() {}, nil
+	}
+	r, err := openReader(c.from)
+	if err != nil {
+		return o, nil, err
+	}
+	o.Store = r
+	return o, func() { _ = r.Close() }, nil
+}
+
+// keyText is the key itself, or what a small file of that name holds.
+func keyText(arg string) string {
+	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() && info.Size() <= maxKey {
+		if b, err := os.ReadFile(arg); err == nil {
+			return strings.TrimSpace(string(b))
+		}
+	}
+	return strings.TrimSpace(arg)
+}
+
+// own publishes what the dock has and opens each of its stores for reading.
+func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err error) {
+	var key, log string
+	err = a.with(ctx, false, func(desk console.Desk) error {
+		s, err := desk.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if key, err = desk.Key(ctx); err != nil {
+			return err
+		}
+		log = s.Log
+		_, err = desk.Checkpoint(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var readers []*dir.Reader
+	done = func() {
+		for _, r := range readers {
+			_ = r.Close()
+		}
+	}
+	for _, s := range a.cfg.Stores {
+		r, err := openReader(s.URL)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		readers = append(readers, r)
+		out = append(out, verify.Options{
+			Store: r, StoreName: s.Name, Log: log, Key: key, Spool: filepath.Join(a.state, "spool"),
+		})
+	}
+	return out, done, nil
+}
+
+// checkOne runs what was asked against one store.
+func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(verify.Result) error) (verify.Report, error) {
+	var total verify.Report
+	var bad error
+	if len(c.files) == 0 || len(c.clips) > 0 {
+		o.Clips = c.clips
+		report, err := verify.Store(ctx, o, each)
+		if !errors.Is(err, verify.ErrMismatch) && err != nil {
+			return report, err
+		}
+		total, bad = report, err
+	}
+	for _, file := range c.files {
+		o.Clips = nil
+		report, err := verify.File(ctx, o, file, each)
+		if !errors.Is(err, verify.ErrMismatch) && err != nil {
+			return report, fmt.Errorf("verify %s: %w", message.Safe(file), err)
+		}
+		total = add(total, report)
+		bad = errors.Join(bad, err)
+	}
+	return total, bad
+}
+
+func add(a, b verify.Report) verify.Report {
+	if a.Origin == "" {
+		a.Origin, a.Size = b.Origin, b.Size
+	}
+	a.Clips += b.Clips
+	a.OK += b.OK
+	a.Disposed += b.Disposed
+	a.RecordErased += b.RecordErased
+	a.Missing += b.Missing
+	a.Mismatch += b.Mismatch
+	a.Orphans = max(a.Orphans, b.Orphans)
+	a.Bytes += b.Bytes
+	a.Problems = append(a.Problems, b.Problems...)
+	a.Unchecked = append(a.Unchecked, b.Unchecked...)
+	a.Seconds += b.Seconds
+	return a
+}

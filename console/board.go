@@ -1,0 +1,165 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/custodock/custodock/internal/message"
+)
+
+//go:embed board
+var boardFiles embed.FS
+
+// templates has one set a language, because html/template must know its
+// functions when it parses.
+var templates = map[string]*template.Template{
+	message.English: parseBoard(message.English),
+	message.Chinese: parseBoard(message.Chinese),
+}
+
+func parseBoard(lang string) *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"t": func(key string, args ...any) string { return message.T(lang, key, args...) },
+		"n": func(key string, n int, args ...any) string { return message.N(lang, key, n, args...) },
+	}).ParseFS(boardFiles, "board/*.html"))
+}
+
+// policy lets the page load its own style and script, speak to its own origin
+// and nothing else: whatever a camera's name smuggles in cannot run.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+type board struct {
+	desk    Desk
+	lang    string
+	streams chan struct{} // one token an open event stream
+	beat    time.Duration
+}
+
+// Board is the page of the duty room's screen. It only shows; it answers on
+// loopback names alone. The language is ?lang=, else what the browser asks
+// for, else lang.
+func Board(desk Desk, lang string) http.Handler {
+	b := &board{desk: desk, lang: lang, streams: make(chan struct{}, maxStreams), beat: heartbeat}
+	m := http.NewServeMux()
+	m.HandleFunc("GET /{$}", b.page)
+	m.HandleFunc("GET /events", b.events)
+	m.HandleFunc("GET /board.css", asset("board/board.css", "text/css; charset=utf-8"))
+	m.HandleFunc("GET /board.js", asset("board/board.js", "text/javascript; charset=utf-8"))
+	m.HandleFunc("GET /icon.svg", asset("board/icon.svg", "image/svg+xml"))
+	return harden(http.NewCrossOriginProtection().Handler(m))
+}
+
+// harden refuses every name but loopback's, so that no web page can reach the
+// board by rebinding its own name, and sets the headers of every answer.
+func harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !loopbackHost(r) {
+			http.Error(w, "this page is for the dock's own screen", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// loopbackHost wants one of loopback's names and, where it is known, exactly
+// the port that was asked.
+func loopbackHost(r *http.Request) bool {
+	name, port := r.Host, "80"
+	if h, p, err := net.SplitHostPort(r.Host); err == nil {
+		name, port = h, p
+	}
+	switch name {
+	case "localhost", "127.0.0.1", "::1", "[::1]":
+	default:
+		return false
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return true
+	}
+	_, want, err := net.SplitHostPort(local.String())
+	return err != nil || port == want
+}
+
+func asset(name, kind string) http.HandlerFunc {
+	content, err := boardFiles.ReadFile(name)
+	if err != nil {
+		panic(err) // the file is embedded above
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(content)
+	}
+}
+
+func (b *board) language(r *http.Request) string {
+	switch asked := r.URL.Query().Get("lang"); asked {
+	case message.English, message.Chinese:
+		return asked
+	}
+	if lang := message.Accept(r.Header.Get("Accept-Language")); lang != "" {
+		return lang
+	}
+	if b.lang == message.Chinese {
+		return message.Chinese
+	}
+	return message.English
+}
+
+// pageView is the page around the dock.
+type pageView struct {
+	Lang, Other string
+	Events      string
+	Dock        template.HTML // rendered by the same templates
+}
+
+func (b *board) page(w http.ResponseWriter, r *http.Request) {
+	lang := b.language(r)
+	dock, err := b.dock(r, lang)
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusServiceUnavailable
+	}
+	other := message.Chinese
+	if lang == message.Chinese {
+		other = message.English
+	}
+	view := pageView{Lang: lang, Other: other, Events: "/events?lang=" + url.QueryEscape(lang), Dock: template.HTML(dock)}
+	var page bytes.Buffer
+	if err := templates[lang].ExecuteTemplate(&page, "page.html", view); err != nil {
+		http.Error(w, "the page cannot be drawn", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes())
+}
+
+// dock renders the part that changes. With an error it is still drawn, and
+// says that nothing is known, because an old "you may take it" would be a lie.
+func (b *board) dock(r *http.Request, lang string) ([]byte, error) {
+	s, err := b.desk.Status(r.Context())
+	view := &dockView{Lost: true}
+	if err == nil {
+		view = viewOf(s, lang)
+	}
+	var out bytes.Buffer
+	if failed := templates[lang].ExecuteTemplate(&out, "dock.html", view); failed != nil {
+		return nil, failed
+	}
+	return out.Bytes(), err
+}

@@ -1,0 +1,303 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/custodock/custodock/ingest"
+)
+
+// get asks the board for a page by a loopback name.
+func get(t *testing.T, h http.Handler, path string, header map[string]string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	r.Host = "localhost"
+	for k, v := range header {
+		r.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestTilesSayWhatIsTrue(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		bay      ingest.BayStatus
+		class    string
+		says     []string
+		saysNot  []string
+		noTaking bool
+	}{
+		{"scanning", ingest.BayStatus{State: ingest.BayScanning, Listed: 3}, "work",
+			[]string{"DO NOT REMOVE", "looking for clips", "<progress"}, []string{"max=", "3 clips"}, true},
+		{"copying", ingest.BayStatus{State: ingest.BayCopying, Listed: 40, Done: 12}, "work",
+			[]string{"DO NOT REMOVE", "12 of 40 clips", `max="40" value="12"`, "Copying"}, nil, true},
+		{"copied, not yet stored as the policy wants", ingest.BayStatus{State: ingest.BayCopying, Listed: 9, Done: 9, Stored: 2}, "work",
+			[]string{"DO NOT REMOVE", "Storing", "central: 2 of 9", `max="9" value="2"`}, nil, true},
+		{"done", ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 12, Done: 12, Stored: 8}, "free",
+			[]string{"YOU MAY TAKE IT", "12 clips safe on this dock", "central: 8 of 12"}, []string{"remain"}, false},
+		{"done and stored", ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 1, Done: 1, Stored: 1}, "free",
+			[]string{"YOU MAY TAKE IT", "1 clip safe on this dock"}, []string{"central:"}, false},
+		{"empty camera", ingest.BayStatus{State: ingest.BayDone, MayTake: true}, "free", []string{"YOU MAY TAKE IT", "No clips on it"}, nil, false},
+		{"clips left over", ingest.BayStatus{State: ingest.BayError, MayTake: true, Listed: 30, Done: 27, Remaining: 3, Reason: "input/output error"}, "part",
+			[]string{"YOU MAY TAKE IT", "3 clips remain on the camera", "input/output error", "Clips left over"}, []string{"safe on this dock"}, false},
+		{"one left over although it says done", ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 2, Done: 1, Remaining: 1}, "part",
+			[]string{"1 clip remains on the camera"}, []string{"safe on this dock"}, false},
+		{"an error that holds the camera", ingest.BayStatus{State: ingest.BayError, Remaining: 2, Listed: 2, Reason: "disk full"}, "work",
+			[]string{"DO NOT REMOVE", "disk full"}, nil, true},
+		{"taken out", ingest.BayStatus{State: ingest.BayGone, Listed: 22, Done: 15, Remaining: 7, MayTake: true}, "gone",
+			[]string{"PUT IT BACK", "7 clips are not safe yet", "Taken too early"}, nil, true},
+		{"drop folder", ingest.BayStatus{State: ingest.BayCopying, Drop: true, Listed: 90, Done: 88}, "drop",
+			[]string{"RECEIVING", "88 of 90 clips", "Drop folder"}, []string{"DO NOT REMOVE"}, true},
+	} {
+		desk := &fakeDesk{status: ingest.Status{Log: "dk3", Bays: []ingest.BayStatus{c.bay}}}
+		page := get(t, Board(desk, "en"), "/", nil).Body.String()
+		for _, want := range append(c.says, `class="tile `+c.class+`"`) {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the page lacks %q", c.name, want)
+			}
+		}
+		not := c.saysNot
+		if c.noTaking {
+			not = append(not, "YOU MAY TAKE IT")
+		}
+		for _, bad := range not {
+			if strings.Contains(page, bad) {
+				t.Errorf("%s: the page says %q", c.name, bad)
+			}
+		}
+	}
+}
+
+func TestForeignBytesAreEscaped(t *testing.T) {
+	evil := "<img src=x onerror=alert(1)>\u202e{{.}}\x1b[2J\xff\"'"
+	desk := &fakeDesk{status: ingest.Status{
+		Log: evil, Authority: evil,
+		Bays:   []ingest.BayStatus{{Bay: evil, Device: evil, State: evil, Reason: evil, MayTake: true, Remaining: 1}, {State: ingest.BayGone, Reason: evil}},
+		Queue:  []ingest.QueueStatus{{Store: evil, Error: evil}},
+		Alarms: []ingest.Alarm{{Code: "unheard", Text: evil}, {Code: "store_full", Args: []string{evil}}},
+	}}
+	page := get(t, Board(desk, "zh"), "/?lang=zh", nil).Body.String()
+	for _, bad := range []string{"<img", "\u202e", "\x1b", "\xff", "onerror=alert(1)>"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("%q reached the page", bad)
+		}
+	}
+	if n := strings.Count(page, "&lt;img"); n < 8 {
+		t.Errorf("the name shows only %d times", n)
+	}
+}
+
+func TestPageRunsNothingInline(t *testing.T) {
+	w := get(t, Board(&fakeDesk{}, "en"), "/", nil)
+	if m := regexp.MustCompile(`(?i)<script(?:>| [^>]*>)[^<]|<style|\son[a-z]+=|\sstyle=|javascript:`).FindString(w.Body.String()); m != "" {
+		t.Errorf("inline code: %q", m)
+	}
+	if !strings.Contains(w.Body.String(), `<noscript><meta http-equiv="refresh"`) {
+		t.Error("the page stands still without JavaScript")
+	}
+	csp := w.Header().Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} {
+		if !strings.Contains(csp, want) || strings.Contains(csp, "unsafe") {
+			t.Errorf("policy %q lacks %q", csp, want)
+		}
+	}
+	if got := w.Header().Get("X-Content-Type-Options"); got != "nosniff" {
+		t.Errorf("X-Content-Type-Options %q", got)
+	}
+	for _, path := range []string{"/board.css", "/board.js", "/icon.svg"} {
+		a := get(t, Board(&fakeDesk{}, "en"), path, nil)
+		if a.Code != http.StatusOK || a.Body.Len() == 0 || a.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: %d, %d bytes of %q", path, a.Code, a.Body.Len(), a.Header().Get("Content-Type"))
+		}
+		if !strings.Contains(w.Body.String(), `"`+path+`"`) {
+			t.Errorf("the page does not use %s", path)
+		}
+	}
+}
+
+func TestOnlyLoopbackNames(t *testing.T) {
+	s := httptest.NewServer(Board(&fakeDesk{}, "en"))
+	defer s.Close()
+	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
+	for host, want := range map[string]int{
+		"localhost" + port: 200, "127.0.0.1" + port: 200, "[::1]" + port: 200,
+		"localhost": 421, "localhost:1": 421, "evil.example" + port: 421, "127.0.0.1.evil.example" + port: 421,
+		"localhost." + port: 421, "dock" + port: 421, "10.0.0.1" + port: 421,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("Host %s: %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+}
+
+func TestBoardOnlyShows(t *testing.T) {
+	h := Board(&fakeDesk{}, "en")
+	for _, c := range []struct {
+		method, site string
+		want         int
+	}{{"POST", "same-origin", 405}, {"DELETE", "same-origin", 405}, {"POST", "cross-site", 403}, {"GET", "cross-site", 200}} {
+		r := httptest.NewRequestWithContext(t.Context(), c.method, "/", strings.NewReader(""))
+		r.Host = "localhost"
+		r.Header.Set("Sec-Fetch-Site", c.site)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s from %s: %d, want %d", c.method, c.site, w.Code, c.want)
+		}
+	}
+}
+
+func TestBoardLanguage(t *testing.T) {
+	for _, c := range []struct{ config, query, accept, want string }{
+		{"en", "", "", "en"}, {"zh", "", "", "zh"}, {"en", "?lang=zh", "en-US", "zh"}, {"zh", "?lang=en", "zh-CN", "en"},
+		{"en", "", "zh-CN,zh;q=0.9", "zh"}, {"zh", "", "fr", "zh"}, {"", "?lang=xx", "", "en"},
+	} {
+		page := get(t, Board(&fakeDesk{}, c.config), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
+		big := map[string]string{"en": "Dock a camera", "zh": "请插入执法记录仪"}[c.want]
+		if !strings.Contains(page, `<html lang="`+c.want+`">`) || !strings.Contains(page, big) {
+			t.Errorf("config %q, query %q, Accept-Language %q: no %s page", c.config, c.query, c.accept, c.want)
+		}
+	}
+}
+
+func TestAlarmsSayWhatToDo(t *testing.T) {
+	codes := []string{"disk_full", "state_read_only", "store_unreachable", "store_full", "log_forked", "device_gone", "device_unreadable", "stopped"}
+	for _, code := range codes {
+		for _, lang := range []string{"en", "zh"} {
+			title, do := AlarmText(ingest.Alarm{Code: code, Args: []string{"central"}, Text: "raw"}, lang)
+			if !strings.HasSuffix(title, ": central") || len(do) < 20 {
+				t.Errorf("%s in %s: %q, %q", code, lang, title, do)
+			}
+		}
+	}
+	desk := &fakeDesk{status: ingest.Status{Alarms: []ingest.Alarm{{Code: "disk_full"}, {Code: "stopped"}, {Code: "store_full"}, {Code: "x", Text: "odd thing"}}}}
+	page := get(t, Board(desk, "en"), "/", nil).Body.String()
+	if !strings.Contains(page, "The dock&#39;s disk is full") || !strings.Contains(page, "and 2 more alarms") {
+		t.Error("alarms are not all accounted for")
+	}
+}
+
+func TestGridHoldsEveryTile(t *testing.T) {
+	for n := 1; n <= 30; n++ {
+		var cols, rows int
+		if _, err := fmt.Sscanf(gridFor(n), "g%dx%d", &cols, &rows); err != nil || cols*rows < n {
+			t.Errorf("%d tiles on %s: %v", n, gridFor(n), err)
+		}
+		css := get(t, Board(&fakeDesk{}, "en"), "/board.css", nil).Body.String()
+		if !strings.Contains(css, "."+gridFor(n)+" {") {
+			t.Errorf("no style for %s", gridFor(n))
+		}
+	}
+}
+
+func TestAFailingDeskPromisesNothing(t *testing.T) {
+	desk := &fakeDesk{err: errors.New("disk on fire"), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayDone, MayTake: true}}}}
+	w := get(t, Board(desk, "en"), "/", nil)
+	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "YOU MAY TAKE IT") ||
+		!strings.Contains(w.Body.String(), "Leave the cameras where they are") {
+		t.Errorf("%d %s", w.Code, w.Body.String())
+	}
+}
+
+// stream opens the events and returns a function that reads the next one.
+func stream(t *testing.T, url string, lastID string) (next func() map[string]string, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/events?lang=en", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lastID != "" {
+		r.Header.Set("Last-Event-ID", lastID)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		t.Fatalf("%s %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+	lines := bufio.NewScanner(resp.Body)
+	next = func() map[string]string {
+		event := map[string]string{}
+		for lines.Scan() && lines.Text() != "" {
+			k, v, _ := strings.Cut(lines.Text(), ":")
+			event[k] += strings.TrimPrefix(v, " ")
+		}
+		return event
+	}
+	return next, func() { cancel(); _ = resp.Body.Close() }
+}
+
+func TestEventsFollowTheDock(t *testing.T) {
+	desk := &fakeDesk{changed: make(chan struct{}), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayCopying, Listed: 2, Done: 1}}}}
+	s := httptest.NewServer(Board(desk, "en"))
+	defer s.Close()
+	next, end := stream(t, s.URL, "")
+	first := next()
+	if first["event"] != "dock" || !strings.Contains(first["data"], "DO NOT REMOVE") || first["id"] == "" {
+		t.Fatalf("first event %v", first)
+	}
+	desk.set(ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayDone, MayTake: true, Listed: 2, Done: 2}}})
+	desk.changed <- struct{}{}
+	second := next()
+	if !strings.Contains(second["data"], "YOU MAY TAKE IT") || second["id"] == first["id"] {
+		t.Errorf("second event %v", second)
+	}
+	desk.changed <- struct{}{} // nothing that shows has changed
+	if beat := next(); beat["event"] != "beat" {
+		t.Errorf("third event %v, want a beat", beat)
+	}
+	end()
+	next, end = stream(t, s.URL, second["id"])
+	defer end()
+	if again := next(); again["event"] != "beat" {
+		t.Errorf("a screen that knows the state was sent %v", again)
+	}
+}
+
+func TestEventsBeatWhenNothingHappens(t *testing.T) {
+	desk := &fakeDesk{changed: make(chan struct{})}
+	b := &board{desk: desk, lang: "en", streams: make(chan struct{}, 1), beat: time.Millisecond}
+	s := httptest.NewServer(http.HandlerFunc(b.events))
+	defer s.Close()
+	next, end := stream(t, s.URL, "")
+	defer end()
+	kinds := []string{next()["event"], next()["event"], next()["event"]}
+	if want := []string{"dock", "beat", "beat"}; !slices.Equal(kinds, want) {
+		t.Errorf("events %v, want %v", kinds, want)
+	}
+	resp, err := http.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one screen too many got %s", resp.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"context"
+
+	"github.com/custodock/custodock/ingest"
+)
+
+// Status implements Desk.
+func (c *Client) Status(ctx context.Context) (ingest.Status, error) {
+	var s ingest.Status
+	err := c.call(ctx, pathStatus, empty{}, &s)
+	return s, err
+}
+
+// Changed implements Desk.
+func (c *Client) Changed(ctx context.Context) error {
+	return c.call(ctx, pathChanged, empty{}, &empty{})
+}
+
+// Clips implements Desk.
+func (c *Client) Clips(ctx context.Context, f ingest.Filter, each func(ingest.ClipView) error) error {
+	resp, err := c.send(ctx, pathClips, f)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return c.readLines(ctx, resp.Body, func(l line) (bool, error) {
+		if l.Clip == nil {
+			return l.End != nil, nil
+		}
+		return false, each(*l.Clip)
+	})
+}
+
+// Show implements Desk.
+func (c *Client) Show(ctx context.Context, id string) (ingest.ClipDetail, error) {
+	var d ingest.ClipDetail
+	err := c.call(ctx, pathShow, what{id}, &d)
+	return d, err
+}
+
+// Tag implements Desk.
+func (c *Client) Tag(ctx context.Context, r ingest.TagRequest) ([]ingest.Stamp, error) {
+	var a stampAnswer
+	err := c.call(ctx, pathTag, r, &a)
+	return a.Stamps, err
+}
+
+// Export implements Desk.
+func (c *Client) Export(ctx context.Context, r ingest.ExportRequest) ([]string, error) {
+	var a clipsAnswer
+	err := c.call(ctx, pathExport, r, &a)
+	return a.Clips, err
+}
+
+// Key implements Desk.
+func (c *Client) Key(ctx context.Context) (string, error) {
+	var a keyAnswer
+	err := c.call(ctx, pathKey, empty{}, &a)
+	return a.Key, err
+}
+
+// Checkpoint implements Desk.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	var a bytesAnswer
+	err := c.call(ctx, pathCheckpoint, empty{}, &a)
+	return a.Bytes, err
+}
+
+// Entry implements Desk.
+func (c *Client) Entry(ctx context.Context, which string) ([]byte, error) {
+	var a bytesAnswer
+	err := c.call(ctx, pathEntry, what{which}, &a)
+	return a.Bytes, err
+}
+
+// Prove implements Desk.
+func (c *Client) Prove(ctx context.Context, which string) ([]byte, error) {
+	var a bytesAnswer
+	err := c.call(ctx, pathProve, what{which}, &a)
+	return a.Bytes, err
+}
+
+// Doctor implements Desk.
+func (c *Client) Doctor(ctx context.Context) ([]ingest.Condition, error) {
+	var a condAnswer
+	err := c.call(ctx, pathDoctor, empty{}, &a)
+	return a.Conditions, err
+}

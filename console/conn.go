@@ -1,0 +1,140 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/access"
+)
+
+// rightsListener hands out connections that keep the descriptors sent along.
+type rightsListener struct{ *net.UnixListener }
+
+func (l rightsListener) Accept() (net.Conn, error) {
+	c, err := l.AcceptUnix()
+	if err != nil {
+		return nil, err
+	}
+	uid, err := access.PeerUID(c)
+	return &rightsConn{UnixConn: c, uid: uid, uidErr: err}, nil
+}
+
+// rightsConn collects the one descriptor a request may carry. Descriptors
+// nobody takes are closed with the connection, surplus ones at once.
+type rightsConn struct {
+	*net.UnixConn
+	uid    uint32
+	uidErr error
+
+	mu     sync.Mutex
+	closed bool
+	folder *os.File
+}
+
+// Read is a read(2) that also accepts SCM_RIGHTS.
+func (c *rightsConn) Read(p []byte) (int, error) {
+	oob := make([]byte, unix.CmsgSpace(4*4))
+	n, oobn, _, _, err := c.ReadMsgUnix(p, oob)
+	if oobn > 0 {
+		c.keep(oob[:oobn])
+	}
+	return n, err
+}
+
+func (c *rightsConn) keep(oob []byte) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			if c.closed || c.folder != nil {
+				_ = unix.Close(fd)
+				continue
+			}
+			c.folder = os.NewFile(uintptr(fd), "folder")
+		}
+	}
+}
+
+// take gives the descriptor away; the caller closes it.
+func (c *rightsConn) take() *os.File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.folder
+	c.folder = nil
+	return f
+}
+
+// Close closes what nobody took, too.
+func (c *rightsConn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	if f := c.take(); f != nil {
+		_ = f.Close()
+	}
+	return c.UnixConn.Close()
+}
+
+type connKey struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+func connOf(ctx context.Context) *rightsConn {
+	c, _ := ctx.Value(connKey{}).(*rightsConn)
+	return c
+}
+
+// takeFolder returns the folder sent with the request, open for reading.
+func takeFolder(ctx context.Context) (*os.File, error) {
+	c := connOf(ctx)
+	if c == nil {
+		return nil, fmt.Errorf("%w: no descriptor can come this way", errRequest)
+	}
+	f := c.take()
+	if f == nil {
+		return nil, fmt.Errorf("%w: the request carries no descriptor of a folder", errRequest)
+	}
+	if err := checkFolder(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func checkFolder(f *os.File) error {
+	var st unix.Stat_t
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var flags int
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		if failed = unix.Fstat(int(fd), &st); failed == nil {
+			flags, failed = unix.FcntlInt(fd, unix.F_GETFL, 0)
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("look at the descriptor: %w", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || flags&unix.O_PATH != 0 {
+		return fmt.Errorf("%w: the descriptor is not a folder open for reading", errRequest)
+	}
+	return nil
+}

@@ -1,0 +1,459 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/access"
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/ingest"
+	"github.com/custodock/custodock/manifest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start serves desk in a fresh state directory until the test ends.
+func start(t *testing.T, desk Desk) (state string, c *Client) {
+	t.Helper()
+	state = t.TempDir()
+	l, err := Listen(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, l, desk, slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	if c, err = Dial(state); err != nil {
+		t.Fatal(err)
+	}
+	return state, c
+}
+
+func TestCallsReachTheDesk(t *testing.T) {
+	lat := 38.9
+	desk := &fakeDesk{
+		changed: make(chan struct{}, 1),
+		status:  ingest.Status{Log: "dk3", Size: 9, Bays: []ingest.BayStatus{{Bay: "1", Path: "a\u202eb"}}},
+		clips:   []ingest.ClipView{{Clip: "dk3-1", Path: "x\x1b[31m"}, {Clip: "dk3-2"}},
+	}
+	_, c := start(t, desk)
+	ctx := t.Context()
+	desk.changed <- struct{}{}
+	for _, call := range []struct {
+		name        string
+		do          func() (any, error)
+		want, asked any
+	}{
+		{"status", func() (any, error) { return c.Status(ctx) }, desk.status, nil},
+		{"changed", func() (any, error) { return nil, c.Changed(ctx) }, nil, nil},
+		{"show", func() (any, error) { d, err := c.Show(ctx, "dk3-1"); return d.Clip + d.Leaf, err }, "dk3-1ab", "dk3-1"},
+		{"tag", func() (any, error) {
+			return c.Tag(ctx, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}})
+		}, []ingest.Stamp{{Clip: "dk3-1", Log: "dk3", N: 7}}, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}}},
+		{"export", func() (any, error) { return c.Export(ctx, ingest.ExportRequest{Case: "A-1"}) }, []string{"dk3-1", "dk3-2"}, ingest.ExportRequest{Case: "A-1"}},
+		{"key", func() (any, error) { return c.Key(ctx) }, "auth/dk3+00+AA", "key"},
+		{"checkpoint", func() (any, error) { return c.Checkpoint(ctx) }, []byte("auth/dk3\n1\n"), "cp"},
+		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
+		{"prove", func() (any, error) { return c.Prove(ctx, "dk3-1") }, []byte("c2sp.org/tlog-proof@v1\n"), "dk3-1"},
+		{"doctor", func() (any, error) { return c.Doctor(ctx) }, []ingest.Condition{{Code: "disk", OK: true, Text: "room"}}, "doctor"},
+		{"clips", func() (any, error) {
+			var got []ingest.ClipView
+			err := c.Clips(ctx, ingest.Filter{Untagged: true}, func(v ingest.ClipView) error { got = append(got, v); return nil })
+			return got, err
+		}, desk.clips, ingest.Filter{Untagged: true}},
+	} {
+		desk.takeAsked()
+		got, err := call.do()
+		if err != nil {
+			t.Errorf("%s: %v", call.name, err)
+		}
+		if d := cmp.Diff(call.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", call.name, d)
+		}
+		if d := cmp.Diff(call.asked, desk.takeAsked()); d != "" {
+			t.Errorf("%s asked the desk (-want +got):\n%s", call.name, d)
+		}
+	}
+}
+
+func TestErrorsKeepTheirMeaning(t *testing.T) {
+	held := &ingest.HeldError{State: "/s", PID: 42, Command: "custodock run"}
+	for _, want := range []error{
+		ingest.ErrNoClip, ingest.ErrNoState, ingest.ErrFull, ingest.ErrUnstable, access.ErrDenied, manifest.ErrForked, held,
+	} {
+		desk := &fakeDesk{err: fmt.Errorf("do it: %w", want)}
+		_, c := start(t, desk)
+		_, showErr := c.Show(t.Context(), "dk3-1")
+		clipsErr := c.Clips(t.Context(), ingest.Filter{}, func(ingest.ClipView) error { return nil })
+		for _, err := range []error{showErr, clipsErr} {
+			var h *ingest.HeldError
+			if errors.As(want, &h) {
+				if h = nil; !errors.As(err, &h) || *h != *held {
+					t.Errorf("got %v (%+v), want %v", err, h, want)
+				}
+			} else if !errors.Is(err, want) {
+				t.Errorf("errors.Is(%v, %v) is false", err, want)
+			}
+			if err == nil || err.Error() != desk.err.Error() {
+				t.Errorf("message %v, want %v", err, desk.err)
+			}
+		}
+	}
+}
+
+func TestClipsStopsWhereTheCallerDoes(t *testing.T) {
+	desk := &fakeDesk{clips: make([]ingest.ClipView, 50_000)}
+	_, c := start(t, desk)
+	stop := errors.New("enough")
+	n := 0
+	err := c.Clips(t.Context(), ingest.Filter{}, func(ingest.ClipView) error {
+		if n++; n == 2 {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || n != 2 {
+		t.Errorf("Clips = %v after %d clips, want %v after 2", err, n, stop)
+	}
+}
+
+func TestRequestsAreStrict(t *testing.T) {
+	_, c := start(t, &fakeDesk{})
+	for _, q := range []struct{ name, path, body, want string }{
+		{"unknown field", pathShow, `{"what":"dk3-1","delete":true}`, "unknown field"},
+		{"two values", pathShow, `{"what":"dk3-1"}{}`, "stands behind"},
+		{"no JSON", pathTag, `hello`, "invalid character"},
+		{"too large", pathShow, `{"what":"` + strings.Repeat("a", maxRequest) + `"}`, "too large"},
+		{"ingest without a folder", pathIngest, `{"dir":"/"}`, "no descriptor"},
+	} {
+		resp, err := c.http.Post("http://custodock"+q.path, "application/json", strings.NewReader(q.body))
+		if err != nil {
+			t.Fatal(q.name, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), q.want) {
+			t.Errorf("%s: %s %s %v; want 400 with %q", q.name, resp.Status, body, err, q.want)
+		}
+	}
+	resp, err := c.http.Get("http://custodock" + pathShow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET answered %s", resp.Status)
+	}
+}
+
+func TestIngestSendsTheFolderItself(t *testing.T) {
+	desk := &fakeDesk{}
+	desk.ingest = func(_ context.Context, r ingest.Request, each func(ingest.Event)) (ingest.Summary, error) {
+		got, err := names(r)
+		for _, name := range got {
+			each(ingest.Event{File: &ingest.FileResult{Path: name, Dir: r.Dir}})
+		}
+		return ingest.Summary{Files: len(got), Seconds: r.Wait.Seconds()}, err
+	}
+	_, c := start(t, desk)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.mp4"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The path leads nowhere: only the descriptor can show the file.
+	var paths []string
+	sum, err := c.Ingest(t.Context(), ingest.Request{Dir: "/nowhere", Folder: folder, Wait: 3 * time.Second}, func(e ingest.Event) {
+		paths = append(paths, e.File.Dir+":"+e.File.Path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (ingest.Summary{Files: 1, Seconds: 3}); sum != want {
+		t.Errorf("summary %+v, want %+v", sum, want)
+	}
+	if want := []string{"/nowhere:a.mp4"}; !slices.Equal(paths, want) {
+		t.Errorf("events %q, want %q", paths, want)
+	}
+	if _, err := folder.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Ingest left the folder open: %v", err)
+	}
+}
+
+func TestIngestEndsWithTheClient(t *testing.T) {
+	desk := &fakeDesk{}
+	began, ended := make(chan struct{}), make(chan error, 1)
+	desk.ingest = func(ctx context.Context, _ ingest.Request, _ func(ingest.Event)) (ingest.Summary, error) {
+		close(began)
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return ingest.Summary{}, ctx.Err()
+	}
+	_, c := start(t, desk)
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-began; cancel() }()
+	if _, err := c.Ingest(ctx, ingest.Request{Folder: folder}, func(ingest.Event) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Ingest = %v, want canceled", err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the daemon's ingest ended with %v", err)
+	}
+}
+
+func TestDaemonEndingIsTold(t *testing.T) {
+	state := t.TempDir()
+	l, err := Listen(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	desk := &fakeDesk{}
+	desk.ingest = func(ctx context.Context, _ ingest.Request, _ func(ingest.Event)) (ingest.Summary, error) {
+		cancel()
+		<-ctx.Done()
+		return ingest.Summary{}, ctx.Err()
+	}
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, l, desk, slog.New(slog.DiscardHandler)) }()
+	c, err := Dial(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Open(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ingest(t.Context(), ingest.Request{Folder: folder}, func(ingest.Event) {}); !errors.Is(err, errCut) {
+		t.Errorf("Ingest = %v, want %v", err, errCut)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
+	}
+	if _, err := Dial(state); !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("Dial after the end = %v, want ErrNoDaemon", err)
+	}
+	again, err := Listen(state)
+	if err != nil {
+		t.Fatalf("Listen over a stale socket: %v", err)
+	}
+	_ = again.Close()
+}
+
+func TestOneDaemonAState(t *testing.T) {
+	state, _ := start(t, &fakeDesk{})
+	if _, err := Listen(state); err == nil {
+		t.Error("a second Listen took the socket away")
+	}
+	if fi, err := os.Stat(filepath.Join(state, socketName)); err != nil || fi.Mode().Perm() != 0o660 {
+		t.Errorf("socket mode %v, %v", fi.Mode(), err)
+	}
+}
+
+func TestLongStatePath(t *testing.T) {
+	state := filepath.Join(t.TempDir(), strings.Repeat("long", 50))
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(state); !errors.Is(err, ErrNoDaemon) {
+		t.Fatalf("Dial = %v, want ErrNoDaemon", err)
+	}
+	l, err := Listen(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if _, err := Dial(state); err != nil {
+		t.Errorf("Dial = %v", err)
+	}
+}
+
+// openFiles names what this process holds open, sockets and pollers aside.
+func openFiles(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		to, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil && strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/proc/") {
+			out = append(out, to)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sendRights sends one raw request with any descriptors and reads the answer.
+func sendRights(t *testing.T, state, path string, fds ...int) string {
+	t.Helper()
+	conn, err := dial(t.Context(), state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	body := `{"dir":"/x"}`
+	if path != pathIngest {
+		body = `{}`
+	}
+	req := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: custodock\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+	if _, _, err := conn.WriteMsgUnix([]byte(req), unix.UnixRights(fds...), nil); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, conn); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestDescriptorsThatAreNoFolder(t *testing.T) {
+	desk := &fakeDesk{}
+	desk.ingest = func(context.Context, ingest.Request, func(ingest.Event)) (ingest.Summary, error) {
+		return ingest.Summary{Files: 77}, nil
+	}
+	state, _ := start(t, desk)
+	dir := t.TempDir()
+	file, err := os.Create(filepath.Join(dir, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	folder, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = folder.Close() }()
+	path, err := unix.Open(dir, unix.O_PATH, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(path) }()
+	before := openFiles(t)
+	for _, c := range []struct {
+		name, path string
+		fds        []int
+		want       string
+	}{
+		{"a file", pathIngest, []int{int(file.Fd())}, "400 Bad Request"},
+		{"a name only", pathIngest, []int{path}, "400 Bad Request"},
+		{"a folder", pathIngest, []int{int(folder.Fd())}, `"files":77`},
+		{"surplus", pathIngest, []int{int(folder.Fd()), int(file.Fd()), path}, `"files":77`},
+		{"on another request", pathStatus, []int{int(folder.Fd())}, "200 OK"},
+		{"on an unknown path", "/v1/none", []int{int(folder.Fd())}, "404"},
+	} {
+		if got := sendRights(t, state, c.path, c.fds...); !strings.Contains(got, c.want) {
+			t.Errorf("%s: answer %q, want %q", c.name, got, c.want)
+		}
+	}
+	waitFor(t, func() bool { return slices.Equal(openFiles(t), before) }, func() string {
+		return cmp.Diff(before, openFiles(t))
+	})
+}
+
+// waitFor polls for what another goroutine is about to do.
+func waitFor(t *testing.T, ok func() bool, state func() string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(10 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("never came true: %s", state())
+		}
+	}
+}
+
+func TestStrangersAreDenied(t *testing.T) {
+	desk := &fakeDesk{}
+	s := &server{desk: desk, log: slog.New(slog.DiscardHandler), uid: 990}
+	near, far := socketPair(t)
+	defer func() { _ = near.Close() }()
+	defer func() { _ = far.Close() }()
+	h := s.guard(s.routes())
+	for _, c := range []struct {
+		uid  uint32
+		want string
+	}{{0, "200"}, {990, "200"}, {1000, "403"}} {
+		rec := &recorder{header: http.Header{}}
+		r, err := newRequest(withConn(t.Context(), &rightsConn{UnixConn: far, uid: c.uid}), pathKey, empty{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.ServeHTTP(rec, r)
+		if fmt.Sprint(rec.status) != c.want {
+			t.Errorf("uid %d got %d %s, want %s", c.uid, rec.status, rec.body.String(), c.want)
+		}
+		if c.want == "403" {
+			if err := readFault("403", rec.body.Bytes()); !errors.Is(err, access.ErrDenied) {
+				t.Errorf("uid %d: %v, want access.ErrDenied", c.uid, err)
+			}
+		}
+	}
+}
+
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+func (r *recorder) WriteHeader(n int)   { r.status = n }
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.body.Write(p)
+}
+
+func socketPair(t *testing.T) (*net.UnixConn, *net.UnixConn) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	near, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := l.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}

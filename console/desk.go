@@ -1,0 +1,49 @@
+// Package console is how people reach a running dock: a JSON interface on a
+// unix socket for the command line, and a read-only page on loopback for the
+// screen in the duty room.
+//
+// The socket speaks HTTP/1.1 under /v1/. Everything but the folder to ingest
+// travels as JSON; the folder travels as an open descriptor (SCM_RIGHTS,
+// unix(7)), so that a daemon without rights to a path, or in another mount
+// namespace, reads exactly the folder the person meant. Answers of unknown
+// length are lines of JSON, the last of which says how it ended.
+package console
+
+import (
+	"context"
+
+	"github.com/custodock/custodock/ingest"
+)
+
+// Desk is what a person can ask of a dock. *ingest.Station answers in this
+// process, *Client through the socket of the daemon; callers cannot tell.
+type Desk interface {
+	// Status is the dock at this moment.
+	Status(ctx context.Context) (ingest.Status, error)
+	// Changed returns when something changed since it last returned, at most
+	// four times a second, or with the context's error.
+	Changed(ctx context.Context) error
+	// Clips calls each for every clip the filter selects, in log order, and
+	// ends with the first error each returns.
+	Clips(ctx context.Context, f ingest.Filter, each func(ingest.ClipView) error) error
+	// Show tells everything known of a clip, ingest.ErrNoClip when nothing is.
+	Show(ctx context.Context, id string) (ingest.ClipDetail, error)
+	// Tag is durable in the log when it returns.
+	Tag(ctx context.Context, r ingest.TagRequest) ([]ingest.Stamp, error)
+	// Ingest takes a folder in once and closes r.Folder. It calls each from
+	// one goroutine at a time, and is done when the log is published.
+	Ingest(ctx context.Context, r ingest.Request, each func(ingest.Event)) (ingest.Summary, error)
+	// Export records that clips leave the dock, durably, and names them.
+	Export(ctx context.Context, r ingest.ExportRequest) ([]string, error)
+	// Key is the signed-note verifier key of the dock.
+	Key(ctx context.Context) (string, error)
+	// Checkpoint publishes the log and returns the checkpoint every reachable
+	// store now holds.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	// Entry returns the bytes of an entry named by index or by clip.
+	Entry(ctx context.Context, what string) ([]byte, error)
+	// Prove publishes and returns a C2SP tlog-proof for an entry.
+	Prove(ctx context.Context, what string) ([]byte, error)
+	// Doctor checks everything a person could have to mend.
+	Doctor(ctx context.Context) ([]ingest.Condition, error)
+}

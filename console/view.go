@@ -1,0 +1,163 @@
+package console
+
+import (
+	"strings"
+
+	"github.com/custodock/custodock/ingest"
+	"github.com/custodock/custodock/internal/message"
+)
+
+// The board spells out two alarms, and one where many tiles need the room.
+const (
+	maxAlarms = 2
+	manyTiles = 6
+)
+
+// dockView is what the board draws, with every word chosen and every foreign
+// byte made printable; html/template does the rest of the escaping.
+type dockView struct {
+	Lost           bool
+	Log, Authority string
+	Size           int64
+	Grid           string // CSS class for the number of tiles
+	Tiles          []tileView
+	Working, Ready int
+	Alarms         []alarmView
+	MoreAlarms     int
+	Queue          []queueView
+}
+
+type tileView struct {
+	Class       string // work, free, part, gone or drop
+	Bay, Device string
+	State       string
+	Big         string
+	Lines       []string
+	Bar         bool
+	Listing     bool // the total still grows: a bar would promise too much
+	Done, Total int
+	Count       string
+}
+
+type alarmView struct{ Title, Do string }
+
+type queueView struct {
+	Name, Text, Error string
+	Waiting           bool
+}
+
+func viewOf(s ingest.Status, lang string) *dockView {
+	v := &dockView{Log: message.Line(s.Log), Authority: message.Line(s.Authority), Size: s.Size, Grid: gridFor(len(s.Bays))}
+	for _, b := range s.Bays {
+		t := tileOf(b, lang)
+		switch t.Class {
+		case "work":
+			v.Working++
+		case "free", "part":
+			v.Ready++
+		}
+		v.Tiles = append(v.Tiles, t)
+	}
+	limit := maxAlarms
+	if len(s.Bays) > manyTiles {
+		limit = 1
+	}
+	for i, a := range s.Alarms {
+		if i == limit {
+			v.MoreAlarms = len(s.Alarms) - i
+			break
+		}
+		title, do := AlarmText(a, lang)
+		v.Alarms = append(v.Alarms, alarmView{title, do})
+	}
+	for _, q := range s.Queue {
+		text := message.T(lang, "board.queue.empty")
+		if q.Clips > 0 {
+			text = message.N(lang, "board.queue", q.Clips, message.Size(q.Bytes))
+		}
+		v.Queue = append(v.Queue, queueView{Name: message.Line(q.Store), Text: text, Error: message.Line(q.Error), Waiting: q.Clips > 0})
+	}
+	return v
+}
+
+// AlarmText says in a language what is wrong and what to do. An alarm whose
+// code has no message says what the dock said.
+func AlarmText(a ingest.Alarm, lang string) (title, do string) {
+	if !message.Has("alarm." + a.Code) {
+		return message.Line(a.Text), ""
+	}
+	title = message.T(lang, "alarm."+a.Code)
+	if len(a.Args) > 0 {
+		title += ": " + message.Line(strings.Join(a.Args, ", "))
+	}
+	return title, message.T(lang, "alarm."+a.Code+".do")
+}
+
+// gridFor chooses rows and columns that fill 4:3 without scrolling.
+func gridFor(n int) string {
+	for _, g := range []struct {
+		upTo int
+		name string
+	}{{1, "g1x1"}, {2, "g2x1"}, {4, "g2x2"}, {6, "g3x2"}, {9, "g3x3"}, {12, "g4x3"}, {16, "g4x4"}, {20, "g5x4"}} {
+		if n <= g.upTo {
+			return g.name
+		}
+	}
+	return "g6x5"
+}
+
+func tileOf(b ingest.BayStatus, lang string) tileView {
+	t := tileView{
+		Bay: message.Line(b.Bay), Device: message.Line(b.Device), State: message.T(lang, "bay."+b.State),
+		Done: b.Done, Total: b.Listed, Count: message.T(lang, "board.count", b.Done, b.Listed),
+		Listing: b.State == ingest.BayScanning,
+	}
+	switch {
+	case b.Drop:
+		t.Class, t.Big = "drop", message.T(lang, "board.drop.big")
+		t.State = message.T(lang, "board.drop")
+	case b.State == ingest.BayGone:
+		t.Class, t.Big = "gone", message.T(lang, "board.back")
+		t.State = message.T(lang, "board.early")
+		t.Lines = append(t.Lines, putBack(b, lang))
+	case !b.MayTake:
+		t.Class, t.Big, t.Bar = "work", message.T(lang, "board.remove"), true
+		if b.State == ingest.BayDone || (b.Listed > 0 && b.Done == b.Listed && !t.Listing) {
+			t.State, t.Done = message.T(lang, "bay.storing"), b.Stored
+			t.Count = message.T(lang, "board.stored", b.Stored, b.Listed)
+		}
+	case b.Remaining > 0 || b.State == ingest.BayError:
+		t.Class, t.Big = "part", message.T(lang, "board.take")
+		t.Lines = append(t.Lines, message.N(lang, "board.remain", b.Remaining))
+		t.State = message.T(lang, "bay."+ingest.BayError)
+	default:
+		t.Class, t.Big = "free", message.T(lang, "board.take")
+		t.Lines = append(t.Lines, safeLines(b, lang)...)
+	}
+	if t.Listing && t.Class == "work" {
+		t.Count = message.T(lang, "board.listing")
+		t.State = message.T(lang, "bay."+b.State)
+	}
+	if b.Reason != "" {
+		t.Lines = append(t.Lines, message.Line(b.Reason))
+	}
+	return t
+}
+
+func putBack(b ingest.BayStatus, lang string) string {
+	if b.Remaining == 0 {
+		return message.T(lang, "board.putback.none")
+	}
+	return message.N(lang, "board.putback", b.Remaining)
+}
+
+func safeLines(b ingest.BayStatus, lang string) []string {
+	if b.Listed == 0 {
+		return []string{message.T(lang, "board.none")}
+	}
+	lines := []string{message.N(lang, "board.safe", b.Done)}
+	if b.Stored < b.Listed {
+		lines = append(lines, message.T(lang, "board.stored", b.Stored, b.Listed))
+	}
+	return lines
+}
