@@ -44,7 +44,23 @@ step 'dock the sample cameras'
 for camera in configs/sample/*/; do
 	dock ingest --case DEMO-2026-1 --place 'Duty room' --collector 'Li Lei' --proves 'how the check was made' "$camera"
 done
-dock clips
+
+step 'each clip: its tags with their sources, its SHA-256, and the proof of its stored bytes'
+dock clips --json >"$dir/clips"
+proved=0
+while read -r line; do
+	case $line in *'"role":"main"'* | *'"role":"still"'*) ;; *) continue ;; esac
+	clip=$(grep -o '"clip":"[^"]*"' <<<"$line" | head -n 1 | cut -d'"' -f4)
+	echo
+	dock show "$clip"
+	dock verify "$clip" >"$dir/proof" || { cat "$dir/proof" >&2; exit 1; }
+	echo "$clip verified"
+	proved=$((proved + 1))
+done <"$dir/clips"
+if [ "$proved" -lt 6 ]; then
+	echo "only $proved clips were proved, want at least 6" >&2
+	exit 1
+fi
 
 step 'verify the log, the records and every byte in the store'
 dock verify --all
