@@ -24,16 +24,31 @@ type central struct {
 	cfg  configs.Store
 	wake chan struct{} // new rows wait
 
+	busy sync.RWMutex // read-held by whoever uses st
+	st   store.Store  // nil while it is away
+
 	mu      sync.Mutex
-	st      store.Store // nil while it is away
-	checked bool        // its log was compared with ours since it came
-	trouble error       // the last, while it lasts
+	checked bool  // its log was compared with ours since it came
+	trouble error // the last, while it lasts
 }
 
-func (c *central) open() store.Store {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.st
+// use calls f with the store, which stays open meanwhile.
+func (c *central) use(f func(store.Store) error) error {
+	c.busy.RLock()
+	defer c.busy.RUnlock()
+	if c.st == nil {
+		return fmt.Errorf("store %s is away: %w", c.name, errors.Join(c.problem()))
+	}
+	return f(c.st)
+}
+
+// letGo closes a store that failed in a way it may not get over by itself, such
+// as a failed sync; reach opens it anew.
+func (c *central) letGo(err error) {
+	if err == nil || errors.Is(err, store.ErrFull) || errors.Is(err, manifest.ErrForked) || errors.Is(err, context.Canceled) {
+		return
+	}
+	_ = c.close() // what it says was said before
 }
 
 func (c *central) fail(err error) {
@@ -49,7 +64,11 @@ func (c *central) problem() error {
 }
 
 func (c *central) close() error {
-	if closer, ok := c.open().(interface{ Close() error }); ok {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	st := c.st
+	c.st = nil
+	if closer, ok := st.(interface{ Close() error }); ok {
 		return closer.Close()
 	}
 	return nil
@@ -78,7 +97,8 @@ func (s *Station) openStores(ctx context.Context, id identity) error {
 			s.logger.Warn("store away", "store", c.name, "err", err)
 			continue
 		}
-		if err := refuseOtherKey(ctx, c.open(), id); err != nil {
+		err := c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
+		if err != nil {
 			return err
 		}
 	}
@@ -88,8 +108,8 @@ func (s *Station) openStores(ctx context.Context, id identity) error {
 // reach opens c if it is away. The id a store had at first is kept, so that an
 // empty mount point is never taken for the disk that belongs there.
 func (s *Station) reach(ctx context.Context, c *central) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.busy.Lock()
+	defer c.busy.Unlock()
 	if c.st != nil {
 		return nil
 	}
@@ -101,7 +121,7 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	})
 	st, err := s.o.OpenStore(ctx, c.cfg.URL, c.cfg.FSUUID, id, id == "")
 	if err != nil {
-		c.trouble = err
+		c.fail(err)
 		return err
 	}
 	if named, ok := st.(interface{ ID() string }); ok && id == "" {
@@ -112,7 +132,11 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 			return err
 		}
 	}
-	c.st, c.trouble, c.checked = st, nil, false
+	c.st = st
+	c.fail(nil)
+	c.mu.Lock()
+	c.checked = false
+	c.mu.Unlock()
 	return nil
 }
 
@@ -147,12 +171,12 @@ func (s *Station) checkStores(ctx context.Context) error {
 // check compares c's log with ours once after it came.
 func (s *Station) check(ctx context.Context, c *central) error {
 	c.mu.Lock()
-	st, checked := c.st, c.checked
+	checked := c.checked
 	c.mu.Unlock()
-	if st == nil || checked {
+	if checked {
 		return nil
 	}
-	err := s.ledger.Check(ctx, c.name, shelf{st})
+	err := c.use(func(st store.Store) error { return s.ledger.Check(ctx, c.name, shelf{st}) })
 	c.mu.Lock()
 	c.checked = err == nil
 	c.mu.Unlock()

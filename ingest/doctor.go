@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
 )
 
 // Doctor looks at every condition the dock needs and says how to mend those
@@ -87,11 +88,11 @@ func (s *Station) logCondition() Condition {
 func (s *Station) storeCondition(ctx context.Context, central *central) Condition {
 	c := Condition{Code: "store", Args: []string{central.name, central.cfg.URL}, Text: "store " + central.name + " at " + central.cfg.URL + " answers"}
 	err := s.reach(ctx, central)
-	if err == nil {
-		_, err = central.open().Stat(ctx, manifest.KeyPath(s.log), "")
-		if s.sealed() == 0 {
-			err = nil // nothing was published yet
-		}
+	if err == nil && s.sealed() > 0 {
+		err = central.use(func(st store.Store) error {
+			_, err := st.Stat(ctx, manifest.KeyPath(s.log), "")
+			return err
+		})
 	}
 	if c.OK = err == nil; !c.OK {
 		c.Mend = err.Error()

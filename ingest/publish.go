@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
 )
 
 // publisher shows the log to the stores: at most once in the configured time
@@ -86,9 +87,10 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 		err = s.check(ctx, c)
 	}
 	if err == nil {
-		err = s.ledger.Publish(ctx, c.name, shelf{c.open()})
+		err = c.use(func(st store.Store) error { return s.ledger.Publish(ctx, c.name, shelf{st}) })
 	}
 	if err != nil {
+		c.letGo(err)
 		err = fmt.Errorf("publish log %s to %s: %w", s.log, c.cfg.URL, err)
 	}
 	s.storeAlarm(c, err)

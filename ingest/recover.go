@@ -46,12 +46,11 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 func (s *Station) adopt(ctx context.Context) error {
 	before := s.ledger.Size()
 	for _, c := range s.stores {
-		st := c.open()
-		if st == nil {
-			return fmt.Errorf("recover log %s: store %s: %w", s.log, c.name, c.problem())
-		}
-		_, err := s.ledger.Adopt(ctx, shelf{st}, func(tx *ledger.Tx, e manifest.Entry, record []byte) error {
-			return catalog{tx.Bolt()}.apply(e, record)
+		err := c.use(func(st store.Store) error {
+			_, err := s.ledger.Adopt(ctx, shelf{st}, func(tx *ledger.Tx, e manifest.Entry, record []byte) error {
+				return catalog{tx.Bolt()}.apply(e, record)
+			})
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("recover log %s from store %s: %w: end it and start a linked log with --new", s.log, c.name, err)
@@ -160,11 +159,11 @@ func setAside(state, keyPath string) (old string, err error) {
 func (s *Station) link(ctx context.Context, old string) error {
 	var shown []byte
 	for _, c := range s.stores {
-		st := c.open()
-		if st == nil {
-			return fmt.Errorf("recover: store %s: %w", c.name, c.problem())
-		}
-		b, _, err := store.ReadAll(ctx, st, manifest.CheckpointPath(old), 1<<16)
+		var b []byte
+		err := c.use(func(st store.Store) (err error) {
+			b, _, err = store.ReadAll(ctx, st, manifest.CheckpointPath(old), 1<<16)
+			return err
+		})
 		if errors.Is(err, store.ErrNotExist) {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,6 +98,14 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		o: o, cfg: o.Config, state: o.State, now: o.Now, logger: o.Log,
 		pool: hash.NewPool(buffers), retryPause: time.Second,
 		bays: map[string]*bay{}, docks: map[*docking]bool{},
+	}
+	s.cfg.Roots = slices.Clone(s.cfg.Roots)
+	for i, root := range s.cfg.Roots {
+		s.cfg.Roots[i] = resolved(root) // as the mount table spells it
+	}
+	s.cfg.Drops = slices.Clone(s.cfg.Drops)
+	for i, drop := range s.cfg.Drops {
+		s.cfg.Drops[i].Path = resolved(drop.Path)
 	}
 	s.publish.init()
 	s.change.init()

@@ -73,7 +73,6 @@ func (s *Station) pass(ctx context.Context, c *central) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	st := c.open()
 	var failed atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
@@ -83,13 +82,15 @@ func (s *Station) pass(ctx context.Context, c *central) (int64, error) {
 			_ = g.Wait()
 			if failed.Load() == 0 && err == nil {
 				s.storeAlarm(c, nil)
+			} else {
+				c.letGo(c.problem())
 			}
 			return failed.Load(), err
 		}
 		after = jobs[len(jobs)-1].n
 		for _, j := range jobs {
 			g.Go(func() error {
-				if err := s.send(ctx, c, st, j); err != nil && ctx.Err() == nil {
+				if err := s.send(ctx, c, j); err != nil && ctx.Err() == nil {
 					failed.Add(1)
 					s.storeAlarm(c, err)
 					s.logger.Warn("upload", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
@@ -120,10 +121,14 @@ func (s *Station) jobs(name string, after int64) ([]job, error) {
 
 // send puts one clip into the store and enters it. The spool file goes only
 // after the entry is durable.
-func (s *Station) send(ctx context.Context, c *central, st store.Store, j job) error {
+func (s *Station) send(ctx context.Context, c *central, j job) error {
 	path := s.spool.path(j.q.SHA256)
-	info, err := st.Put(ctx, store.Object{
-		Digest: j.q.SHA256, Size: j.q.Size, Path: path, CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts,
+	var info store.Info
+	err := c.use(func(st store.Store) (err error) {
+		info, err = st.Put(ctx, store.Object{
+			Digest: j.q.SHA256, Size: j.q.Size, Path: path, CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts,
+		})
+		return err
 	})
 	switch {
 	case errors.Is(err, store.ErrDamaged):
