@@ -131,6 +131,10 @@ func TestAdoptRefuses(t *testing.T) {
 		"entry": {func(b, _ *bench, s *fakeShelf) {
 			s.files[manifest.LogPath(b.Log(), "tile/entries/002.p/188")][100] ^= 1
 		}, manifest.ErrMalformed},
+		"well-formed entry": {func(b, _ *bench, s *fakeShelf) {
+			name := manifest.LogPath(b.Log(), "tile/entries/002.p/188")
+			s.files[name] = bytes.Replace(s.files[name], []byte(`"size":600`), []byte(`"size":601`), 1)
+		}, manifest.ErrMalformed},
 		"bundle gone": {func(b, _ *bench, s *fakeShelf) {
 			delete(s.files, manifest.LogPath(b.Log(), "tile/entries/001"))
 		}, ErrAbsent},
@@ -139,7 +143,13 @@ func TestAdoptRefuses(t *testing.T) {
 		old := openBench(t, backup, b.identity)
 		c.change(b, old, s)
 		before := old.Size()
-		if size, err := old.Adopt(ctx, s, none); !errors.Is(err, c.want) {
+		same := func(_ *Tx, e manifest.Entry, _ []byte) error {
+			if raw, err := b.Entry(e.N); err != nil || !bytes.Equal(raw, e.Raw) {
+				t.Errorf("%s: replay of %s", name, e.Raw)
+			}
+			return nil
+		}
+		if size, err := old.Adopt(ctx, s, same); !errors.Is(err, c.want) {
 			t.Errorf("%s: %d, %v", name, size, err)
 		}
 		if old.Size() != before {

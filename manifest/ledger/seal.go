@@ -19,7 +19,7 @@ import (
 // Both depend on the records alone, so that a Seal that is done again after a
 // crash gives the same files, the last one perhaps longer.
 const (
-	recordLines = 16384
+	recordLines = 4096
 	recordBytes = 16 << 20
 )
 
