@@ -43,7 +43,8 @@ const (
 // Identity is one thing a device says of itself. The value is as the device gave
 // it and must be quoted before it is shown.
 type Identity struct {
-	Kind, Value string
+	Kind  string `json:"kind"`
+	Value string `json:"value"`
 }
 
 // File is one regular file with one link, as the listing saw it.

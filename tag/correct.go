@@ -23,15 +23,16 @@ type Reading struct {
 
 // Span is the interval in which a clip was recorded.
 type Span struct {
-	From, To time.Time // UTC
-	ErrorMS  int64     // either end may be off by so much, the camera clock's own error aside when the method is none
+	From    time.Time `json:"from"` // UTC
+	To      time.Time `json:"to"`
+	ErrorMS int64     `json:"error_ms"` // either end may be off by so much, the camera clock's own error aside when the method is none
 }
 
 // Offset is what is added to a camera's time to get the true one.
 type Offset struct {
-	MS      int64
-	ErrorMS int64
-	Method  string // protocol, gps, newest, stated or none
+	MS      int64  `json:"ms"`
+	ErrorMS int64  `json:"error_ms"`
+	Method  string `json:"method"` // protocol, gps, newest, stated or none
 }
 
 // Readings lists every time that was said of the clip, the most trusted first:
