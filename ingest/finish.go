@@ -176,7 +176,7 @@ func (s *Station) record(ctx context.Context, a acquisition) (n int64, isNew boo
 		}
 		n = e.N
 		for _, store := range s.storeNames() {
-			if err := c.enqueue(store, n, a.sum.sum, s.now()); err != nil {
+			if err := c.enqueue(store, e, a.sum.sum, s.now()); err != nil {
 				return err
 			}
 		}

@@ -65,6 +65,7 @@ type seen struct {
 
 // queued is a clip that waits for one store.
 type queued struct {
+	Leaf     string      `json:"leaf"`
 	SHA256   clip.Digest `json:"sha256"`
 	Size     int64       `json:"size"`
 	CRC64    uint64      `json:"crc64"`

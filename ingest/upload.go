@@ -32,8 +32,9 @@ type job struct {
 	q queued
 }
 
-func (c catalog) enqueue(store string, n int64, sum hash.Sum, now time.Time) error {
-	return c.put(queueBucket, queueKey(store, n), queued{
+func (c catalog) enqueue(store string, e manifest.Entry, sum hash.Sum, now time.Time) error {
+	return c.put(queueBucket, queueKey(store, e.N), queued{
+		Leaf:   leafOf(e),
 		SHA256: sum.SHA256, Size: sum.Size, CRC64: sum.CRC64, PartSize: sum.PartSize, Parts: sum.Parts, Since: now,
 	})
 }
@@ -155,17 +156,12 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 
 func (s *Station) enterStored(ctx context.Context, c *central, j job, info store.Info) error {
 	return s.commit(ctx, func(tx *ledger.Tx) error {
-		cat := catalog{tx.Bolt()}
 		rowKey := queueKey(c.name, j.n)
 		if tx.Bolt().Bucket(queueBucket).Get(rowKey) == nil {
 			return nil
 		}
-		r, err := cat.clip(j.n)
-		if err != nil {
-			return err
-		}
 		fields := manifest.Object{
-			"clip": clipName(s.log, j.n), "leaf": r.Leaf, "store": c.name,
+			"clip": clipName(s.log, j.n), "leaf": j.q.Leaf, "store": c.name,
 			"stored": manifest.Object{"sha256": j.q.SHA256.String(), "size": j.q.Size, "enc": "none"},
 			"lock":   "none",
 		}
