@@ -21,10 +21,10 @@ func (e *WriteError) Error() string { return e.Err.Error() }
 func (e *WriteError) Unwrap() error { return e.Err }
 
 // BufferSize is the size in bytes of the buffers in a Pool.
-const BufferSize = 1 << 20
+const BufferSize = 512 << 10
 
-// Pool lends a fixed number of buffers to all copies of a process, so that
-// memory does not grow with cameras or with clips.
+// Pool lends a fixed number of buffers to the copies that share it, so that
+// memory does not grow with clips.
 type Pool struct{ free chan []byte }
 
 // NewPool allocates n buffers of BufferSize as they are first needed.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,24 +28,34 @@ func (a *alarms) raise(code string, err error, now time.Time, args ...string) {
 	if a.now == nil {
 		a.now = map[string]Alarm{}
 	}
-	since := now
-	if old, ok := a.now[code]; ok {
+	since, key := now, alarmKey(code, args)
+	if old, ok := a.now[key]; ok {
 		since = old.Since
 	}
-	a.now[code] = Alarm{Code: code, Args: args, Text: err.Error(), Since: since}
+	a.now[key] = Alarm{Code: code, Args: args, Text: err.Error(), Since: since}
 }
 
-func (a *alarms) clear(code string) {
+func (a *alarms) clear(code string, args ...string) {
 	a.mu.Lock()
-	delete(a.now, code)
+	delete(a.now, alarmKey(code, args))
 	a.mu.Unlock()
 }
 
+// stands returns an alarm with this code, whatever it speaks of.
 func (a *alarms) stands(code string) (Alarm, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	al, ok := a.now[code]
-	return al, ok
+	for _, al := range a.now {
+		if al.Code == code {
+			return al, true
+		}
+	}
+	return Alarm{}, false
+}
+
+// alarmKey tells the same trouble of two stores or folders apart.
+func alarmKey(code string, args []string) string {
+	return strings.Join(append([]string{code}, args...), "\x00")
 }
 
 func (a *alarms) list() []Alarm {
@@ -54,7 +65,7 @@ func (a *alarms) list() []Alarm {
 	for _, al := range a.now {
 		out = append(out, al)
 	}
-	slices.SortFunc(out, func(x, y Alarm) int { return cmp.Compare(x.Code, y.Code) })
+	slices.SortFunc(out, func(x, y Alarm) int { return cmp.Compare(alarmKey(x.Code, x.Args), alarmKey(y.Code, y.Args)) })
 	return out
 }
 
@@ -64,8 +75,8 @@ func (s *Station) storeAlarm(c *central, err error) {
 	away, full := "store_unreachable", "store_full"
 	switch {
 	case err == nil:
-		s.alarms.clear(away)
-		s.alarms.clear(full)
+		s.alarms.clear(away, c.name)
+		s.alarms.clear(full, c.name)
 	case errors.Is(err, store.ErrFull):
 		s.alarms.raise(full, err, s.now(), c.name)
 	case errors.Is(err, manifest.ErrForked):

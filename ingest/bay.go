@@ -13,6 +13,7 @@ import (
 
 // bay is what the board shows of one docking.
 type bay struct {
+	slot    string // what it is shown under
 	changed *broadcast
 
 	central bool // the camera may go only when every clip is in central storage
@@ -71,15 +72,11 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// newBay puts a docking on the board; the newest of a bay replaces the last.
-func (s *Station) newBay(name, path string, drop bool) *bay {
-	b := &bay{changed: &s.change, central: s.cfg.Policy == configs.PolicyCentral, waiting: map[int64]bool{}, st: BayStatus{
+// newBay puts a docking on the board; the newest in a slot replaces the last.
+func (s *Station) newBay(slot, name, path string, drop bool) *bay {
+	b := &bay{slot: slot, changed: &s.change, central: s.cfg.Policy == configs.PolicyCentral, waiting: map[int64]bool{}, st: BayStatus{
 		Bay: name, Path: printable(path), Drop: drop, State: BayScanning, Opened: s.now(),
 	}}
-	slot := name
-	if slot == "" {
-		slot = path
-	}
 	s.mu.Lock()
 	s.bays[slot] = b
 	s.mu.Unlock()
@@ -97,13 +94,11 @@ func (s *Station) allBays() []*bay {
 	return out
 }
 
-// removeBay clears the board's tile of a camera that was taken away.
-func (s *Station) removeBay(path string) {
+// removeBay clears the tile of a docking, if it is still the one shown.
+func (s *Station) removeBay(b *bay) {
 	s.mu.Lock()
-	for slot, b := range s.bays {
-		if b.status().Path == printable(path) {
-			delete(s.bays, slot)
-		}
+	if s.bays[b.slot] == b {
+		delete(s.bays, b.slot)
 	}
 	s.mu.Unlock()
 	s.change.wake()

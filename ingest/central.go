@@ -151,7 +151,7 @@ func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
 		return fmt.Errorf("read the key of log %s in %s: %w", id.log, st.URL(), err)
 	}
 	if string(b) != id.vkey+"\n" {
-		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover",
+		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover --new --old "+id.log,
 			manifest.ErrForked, st.URL(), id.log)
 	}
 	return nil

@@ -47,7 +47,7 @@ func (d *docking) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.s.commit(ctx, func(tx *ledger.Tx) error {
+	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
 		if d.origin.device == "" {
 			id, err := catalog{tx.Bolt()}.neutral(d.origin.source, d.s.configured)
 			if err != nil {
@@ -63,6 +63,8 @@ func (d *docking) open(ctx context.Context) error {
 		d.opened = e.N
 		return err
 	})
+	d.bay.update(func(b *BayStatus) { b.Device = d.origin.device })
+	return err
 }
 
 // close lists the camera again, enters the end of the docking and says what

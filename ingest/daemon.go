@@ -45,50 +45,68 @@ func (s *Station) publishOnce() error {
 // the camera goes.
 func (s *Station) serveMounts(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	present := map[int]context.CancelFunc{}
+	present := map[int]*mounted{}
 	err := mount.Watch(gctx, mount.Table, func(c mount.Change) error {
 		for _, m := range c.Removed {
-			if cancel := present[m.ID]; cancel != nil {
-				cancel()
+			if dock := present[m.ID]; dock != nil {
+				dock.cancel(device.ErrGone)
 				delete(present, m.ID)
-				s.removeBay(m.Point)
 			}
 		}
 		for _, m := range c.Added {
 			if !mount.UnderRoots(m, s.cfg.Roots) || s.guardSource(m.Point) != nil {
 				continue
 			}
-			dctx, cancel := context.WithCancel(gctx)
-			present[m.ID] = cancel
+			dctx, cancel := context.WithCancelCause(gctx)
+			present[m.ID] = &mounted{cancel}
 			g.Go(func() error {
-				defer cancel()
+				defer cancel(nil)
 				s.dockMount(dctx, m.Point)
 				return nil
 			})
 		}
 		return nil
 	})
-	for _, cancel := range present {
-		cancel()
+	for _, dock := range present {
+		dock.cancel(nil)
 	}
 	return errors.Join(err, g.Wait())
 }
 
-// dockMount takes a mounted camera through its journey. What went wrong is on
-// the board and in the log already.
+// mounted is a camera that is in its bay.
+type mounted struct{ cancel context.CancelCauseFunc }
+
+// dockMount takes a mounted camera through its journey and keeps its tile until
+// it is taken out. A camera that was taken too early keeps its tile, which says
+// so, until the next docking in that bay.
 func (s *Station) dockMount(ctx context.Context, point string) {
-	folder, err := device.Open(point)
-	if err != nil {
-		b := s.newBay(s.bayOf(point), point, false)
-		b.finish(fmt.Errorf("open the camera: %w: dock it again", err), s.now())
-		s.logger.Error("open camera", "camera", printable(point), "err", err)
+	name := s.bayOf(point)
+	b := s.newBay("bay "+name, name, point, false)
+	err := s.journey(ctx, b, point)
+	switch {
+	case err == nil:
+		s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
+		s.alarms.clear("device_gone", name)
+	case errors.Is(err, device.ErrGone):
+		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
+		s.change.wake()
 		return
-	}
-	defer func() { _ = folder.Close() }()
-	d := s.newDocking(folder, point, s.bayOf(point), wishes{actor: "dock"})
-	if err := d.run(ctx); err != nil {
+	default:
 		s.logger.Warn("docking", "camera", printable(point), "stage", closedBy(err), "err", err)
 	}
+	<-ctx.Done()
+	s.removeBay(b)
+}
+
+func (s *Station) journey(ctx context.Context, b *bay, point string) error {
+	folder, err := device.Open(point)
+	if err != nil {
+		err = fmt.Errorf("open the camera: %w: dock it again", err)
+		b.finish(err, s.now())
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	return s.newDocking(folder, b, point, wishes{actor: "dock"}).run(ctx)
 }
 
 // serveDrop takes each file of a drop folder when it has come to rest. A
@@ -116,13 +134,13 @@ func (s *Station) watchDrop(ctx context.Context, drop configs.Drop) error {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	s.alarms.clear("device_gone")
+	s.alarms.clear("device_gone", drop.Path)
 	name := drop.Bay
 	if name == "" {
 		name = s.bayOf(drop.Path)
 	}
-	d := s.newDocking(folder, drop.Path, name, wishes{actor: "dock", drop: true})
-	d.bay.update(func(b *BayStatus) { b.Drop = true })
+	b := s.newBay("drop "+drop.Path, name, drop.Path, true)
+	d := s.newDocking(folder, b, drop.Path, wishes{actor: "dock", drop: true})
 	if err := d.open(ctx); err != nil {
 		return err
 	}
@@ -155,6 +173,7 @@ func (d *docking) takeOne(ctx context.Context, path string) {
 	d.tally["listed"]++
 	d.mu.Unlock()
 	d.files = nil
+	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
 }
 
 func (d *docking) statFile(path string) (device.File, error) {

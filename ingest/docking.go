@@ -13,11 +13,13 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/profile"
+	"github.com/custodock/custodock/hash"
 )
 
 const (
 	readersPerDocking = 2   // files of one camera read at once
 	committing        = 256 // clips of one camera between their read and their commit
+	buffersPerDocking = 6   // of hash.BufferSize
 	rounds            = 3   // how often a file that would not keep still is read
 )
 
@@ -29,6 +31,7 @@ type docking struct {
 	origin origin
 	want   wishes
 	bay    *bay
+	pool   *hash.Pool // its own, so that a camera that hangs holds up no other
 	emit   func(FileResult)
 
 	profile    *profile.Profile
@@ -46,6 +49,7 @@ type docking struct {
 	settled     chan struct{} // told when nothing is pending any more
 	retry       []device.File
 	counts      Summary
+	known       []int64          // clips of a oneshot that the dock had already
 	tally       map[string]int64 // outcomes of files no longer listed
 	storedBytes int64
 	slots       chan struct{} // one for each clip being committed
@@ -71,6 +75,9 @@ func (d *docking) run(ctx context.Context) error {
 	err := d.scan(ctx)
 	if err == nil {
 		err = d.readAll(ctx)
+	}
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {
+		err = cause
 	}
 	closing := d.close(context.WithoutCancel(ctx), err)
 	return errors.Join(err, closing)

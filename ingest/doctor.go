@@ -88,7 +88,7 @@ func (s *Station) logCondition() Condition {
 func (s *Station) storeCondition(ctx context.Context, central *central) Condition {
 	c := Condition{Code: "store", Args: []string{central.name, central.cfg.URL}, Text: "store " + central.name + " at " + central.cfg.URL + " answers"}
 	err := s.reach(ctx, central)
-	if err == nil && s.sealed() > 0 {
+	if shown, _ := s.ledger.Published(central.name); err == nil && shown > 0 {
 		err = central.use(func(st store.Store) error {
 			_, err := st.Stat(ctx, manifest.KeyPath(s.log), "")
 			return err

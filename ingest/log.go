@@ -69,6 +69,19 @@ func Init(ctx context.Context, o Options) (string, error) {
 	return vkey, err
 }
 
+// published is how many entries every store shows.
+func (s *Station) published() int64 {
+	least := s.ledger.Size()
+	for _, c := range s.stores {
+		shown, err := s.ledger.Published(c.name)
+		if err != nil {
+			return 0
+		}
+		least = min(least, shown)
+	}
+	return least
+}
+
 // sealed is how many entries the newest publishable checkpoint covers.
 func (s *Station) sealed() int64 {
 	size, _ := s.ledger.Sealed()

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/store/dir"
 	"github.com/custodock/custodock/tag"
 )
@@ -34,7 +35,7 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	}
 	s.startWork()
 	started := s.now()
-	d := s.newDocking(folder, r.Dir, "", wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true, wait: r.Wait})
+	d := s.newDocking(folder, s.newBay("ingest "+r.Dir, "", r.Dir, false), r.Dir, wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true, wait: r.Wait})
 	out := newOutbox(emit)
 	defer out.flush()
 	d.emit = func(res FileResult) { out.push(Event{File: &res}) }
@@ -45,6 +46,9 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	if errors.Is(err, device.ErrGone) && d.abandon(err) {
 		err = nil // each file that was left behind has said so
 	}
+	if err == nil {
+		err = d.tagKnown(ctx)
+	}
 	waiting, cancel := context.WithTimeout(ctx, r.Wait)
 	defer cancel()
 	d.awaitStores(waiting)
@@ -52,16 +56,16 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	if pubErr := s.publishNow(waiting); pubErr != nil && err == nil && d.counts.Recorded == 0 {
 		err = pubErr
 	}
-	s.removeBay(r.Dir)
+	s.removeBay(d.bay)
 	d.counts.Seconds = s.now().Sub(started).Seconds()
 	return d.counts, err
 }
 
-func (s *Station) newDocking(folder *device.Folder, shown, bayName string, want wishes) *docking {
-	o, strong := s.originOf(folder, shown, bayName)
+func (s *Station) newDocking(folder *device.Folder, b *bay, shown string, want wishes) *docking {
+	o, strong := s.originOf(folder, shown, b.st.Bay)
 	return &docking{
 		s: s, folder: folder, origin: o, want: want, identities: strong,
-		bay: s.newBay(bayName, shown, false), emit: func(FileResult) {},
+		bay: b, pool: hash.NewPool(buffersPerDocking), emit: func(FileResult) {},
 		outcome: map[string]string{}, tally: map[string]int64{}, pending: map[int64][]FileResult{},
 		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing),
 	}

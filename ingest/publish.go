@@ -39,7 +39,7 @@ func (s *Station) publishing(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		err := s.publishNow(ctx)
+		_, err := s.publishAll(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -57,16 +57,26 @@ func (s *Station) publishing(ctx context.Context) error {
 	}
 }
 
-// publishNow seals what is committed and brings it to every store. A store
-// that is away does not keep the others from it.
+// publishNow publishes and is content when one store has it: a store that is
+// away has its alarm, and gets it later.
 func (s *Station) publishNow(ctx context.Context) error {
+	shown, err := s.publishAll(ctx)
+	if shown > 0 {
+		return nil
+	}
+	return err
+}
+
+// publishAll seals what is committed and brings it to every store. It returns
+// how many have it, and why the others do not.
+func (s *Station) publishAll(ctx context.Context) (shown int, err error) {
 	s.publish.mu.Lock()
 	defer s.publish.mu.Unlock()
 	if err := s.healthy(); err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := s.ledger.Seal(ctx); err != nil {
-		return fmt.Errorf("seal the log: %w", err)
+		return 0, fmt.Errorf("seal the log: %w", err)
 	}
 	g := new(errgroup.Group)
 	errs := make([]error, len(s.stores))
@@ -78,7 +88,12 @@ func (s *Station) publishNow(ctx context.Context) error {
 	}
 	_ = g.Wait()
 	s.change.wake()
-	return errors.Join(errs...)
+	for _, err := range errs {
+		if err == nil {
+			shown++
+		}
+	}
+	return shown, errors.Join(errs...)
 }
 
 func (s *Station) publishTo(ctx context.Context, c *central) error {

@@ -21,7 +21,7 @@ import (
 // Status is the dock at this moment.
 func (s *Station) Status(_ context.Context) (Status, error) {
 	st := Status{
-		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.sealed(),
+		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.published(),
 		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.cfg.Reserve),
 	}
 	var fs unix.Statfs_t

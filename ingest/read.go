@@ -126,7 +126,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 		w = out
 	}
 	g := got{known: -1, file: out, mtime: before.ModTime()}
-	g.sum, err = hash.Copy(ctx, w, d.bay.counting(in), d.s.pool, d.s.cfg.SM3)
+	g.sum, err = hash.Copy(ctx, w, d.bay.counting(in), d.pool, d.s.cfg.SM3)
 	if err == nil {
 		err = stable(in, before, g.sum.Size)
 	}

@@ -32,7 +32,7 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 	if r.New {
 		return startLinked(ctx, o, r.Old)
 	}
-	o.recovering = true
+	o.recovering, o.Create = true, true
 	s, err := Open(ctx, o)
 	if err != nil {
 		return "", err
@@ -97,7 +97,7 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	last, err := setAside(o.State, o.Config.Key)
+	last, err := setAside(o.State, o.Config.Key, old)
 	if err == nil {
 		err = lock.Close()
 	}
@@ -106,9 +106,6 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 	}
 	if old == "" {
 		old = last
-	}
-	if old == "" {
-		return "", errors.New("recover: name the log that ended with --old")
 	}
 	if o.Config.Log == old {
 		o.Config.Log = ""
@@ -124,22 +121,26 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 
 // setAside moves database and key of the log that ended under ended/, where
 // its unpublished entries and its key stay readable. Spool files stay.
-func setAside(state, keyPath string) (old string, err error) {
+func setAside(state, keyPath, named string) (old string, err error) {
 	if keyPath == "" {
 		keyPath = filepath.Join(state, "key")
 	}
 	b, err := os.ReadFile(keyPath)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		old = named // the key is lost: only a person knows the name
+	case err != nil:
 		return "", err
+	default:
+		id, err := parseIdentity(strings.TrimSpace(string(b)))
+		if err != nil {
+			return "", err
+		}
+		old = id.log
 	}
-	id, err := parseIdentity(strings.TrimSpace(string(b)))
-	if err != nil {
-		return "", err
+	if !manifest.ValidLogName(old) {
+		return "", errors.New("the log that ended has no name: give it with --old")
 	}
-	old = id.log
 	aside := filepath.Join(state, "ended", old)
 	if err := durable.MkdirAll(aside, 0o700); err != nil {
 		return "", err

@@ -3,12 +3,15 @@ package ingest
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/tag"
 )
 
 // done settles a file that has no clip to wait for.
@@ -44,8 +47,34 @@ func (d *docking) know(ctx context.Context, f device.File, g got) error {
 			return err
 		}
 	}
+	if d.want.oneshot {
+		d.mu.Lock()
+		d.known = append(d.known, g.known)
+		d.mu.Unlock()
+	}
 	d.recorded(f, g.known, g, StateKnown)
 	return nil
+}
+
+// tagKnown gives the clips that were known already the tags of this request,
+// where these change anything.
+func (d *docking) tagKnown(ctx context.Context) error {
+	change := tag.Attribute(d.want.tags, d.want.by)
+	var targets []row
+	for _, n := range d.known {
+		r, err := d.s.row(clipName(d.s.log, n))
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(tag.Merge(r.Tags, change), tag.Merge(r.Tags, clip.Tags{})) {
+			targets = append(targets, r)
+		}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	_, err := d.s.declare(ctx, unique(targets), manifest.Draft{Type: "clip.tagged", Actor: d.want.actor}, tagged{Tags: change})
+	return err
 }
 
 // remember notes a whole read of a known clip, so that the next docking of the

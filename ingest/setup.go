@@ -24,6 +24,7 @@ type identity struct {
 	vkey           string
 	signer         note.Signer
 	verifier       note.Verifier
+	fresh          bool // just made
 }
 
 // prepare makes and locks the state directory.
@@ -32,7 +33,7 @@ func prepare(state string, create bool) (*os.File, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, stateError(state, err)
 	}
-	ours := err == nil && contains(entries, "lock")
+	ours := contains(entries, "lock") || contains(entries, "key")
 	switch {
 	case !create && !contains(entries, "state.db"):
 		return nil, fmt.Errorf("open state %s: %w", state, ErrNoState)
@@ -56,17 +57,17 @@ func contains(entries []os.DirEntry, name string) bool {
 
 // loadIdentity reads the signing key, or makes it when the state is new. The
 // key is durable before anything is signed with it.
-func loadIdentity(state string, cfg configs.Config) (identity, error) {
+func loadIdentity(state string, cfg configs.Config, mustExist bool) (identity, error) {
 	path := cfg.Key
 	if path == "" {
 		path = filepath.Join(state, "key")
 	}
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !isFile(filepath.Join(state, "state.db")) {
+	if errors.Is(err, fs.ErrNotExist) && !mustExist && !isFile(filepath.Join(state, "state.db")) {
 		return makeIdentity(path, cfg)
 	}
 	if err != nil {
-		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover", err)
+		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover --new --old LOG", err)
 	}
 	if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
 		return identity{}, fmt.Errorf("read signing key %s: others may read it: chmod 600 it", path)
@@ -104,7 +105,9 @@ func makeIdentity(path string, cfg configs.Config) (identity, error) {
 	if err := durable.CreateFile(path, []byte(skey+"\n"), 0o600); err != nil {
 		return identity{}, fmt.Errorf("write signing key: %w", err)
 	}
-	return parseIdentity(skey)
+	id, err := parseIdentity(skey)
+	id.fresh = true
+	return id, err
 }
 
 func parseIdentity(skey string) (identity, error) {

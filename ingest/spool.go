@@ -147,9 +147,16 @@ func (s *spool) unhold(d clip.Digest) {
 }
 
 // place gives a finished temporary file its digest as name. A file that has
-// the name already holds the same bytes, or bytes that have rotted.
+// the name already holds the same bytes, or bytes that have rotted; it may be
+// all that a recorded clip has, so what replaces it is durable first.
 func (s *spool) place(f *spoolFile, d clip.Digest) error {
 	name := f.Name()
+	if isFile(s.path(d)) {
+		if err := f.Sync(); err != nil {
+			f.discard()
+			return fmt.Errorf("%w: %w", errSync, err)
+		}
+	}
 	if err := f.Close(); err != nil {
 		return err
 	}

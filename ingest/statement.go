@@ -32,7 +32,13 @@ func (s *Station) Tag(ctx context.Context, r TagRequest) ([]Stamp, error) {
 	}
 	r.Change.Sources = nil
 	change := tag.Attribute(r.Change, r.By)
-	return s.declare(ctx, unique(targets), manifest.Draft{Type: "clip.tagged", Actor: r.Actor}, tagged{Tags: change, Reason: r.Reason})
+	stamps, err := s.declare(ctx, unique(targets), manifest.Draft{Type: "clip.tagged", Actor: r.Actor}, tagged{Tags: change, Reason: r.Reason})
+	if err == nil && !s.o.Daemon {
+		if err := s.publishNow(ctx); err != nil {
+			s.logger.Warn("publish", "stage", "publish", "err", err)
+		}
+	}
+	return stamps, err
 }
 
 // exportedRecord says why clips left the dock, and for whom.
@@ -68,6 +74,9 @@ func (s *Station) Export(ctx context.Context, r ExportRequest) ([]string, error)
 	targets = unique(targets)
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("export: %w: no clip has that case", ErrNoClip)
+	}
+	if err := s.publishNow(ctx); err != nil {
+		return nil, fmt.Errorf("export: no store can be read: %w", err)
 	}
 	stamps, err := s.declare(ctx, targets, manifest.Draft{Type: "clip.exported", Actor: r.Actor}, exportedRecord{r.Reason, r.For})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,24 +24,21 @@ import (
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device/profile"
-	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
 
-// buffers bounds the memory all copies of a station share, in hash.BufferSize.
-const buffers = 24
-
 // Options are what a Station is opened with. Now and Log may be nil.
 type Options struct {
-	State   string // directory
-	Config  configs.Config
-	Version string
-	Now     func() time.Time
-	Log     *slog.Logger
-	Daemon  bool
-	Create  bool // make the state when it is absent, empty or half made
+	State      string // directory
+	Config     configs.Config
+	Version    string
+	ConfigFile string // whose digest run.started names; "" when the defaults are in force
+	Now        func() time.Time
+	Log        *slog.Logger
+	Daemon     bool
+	Create     bool // make the state when it is absent, empty or half made
 
 	recovering bool // open although a store shows a longer log
 
@@ -58,6 +56,7 @@ type Station struct {
 	vkey  string
 
 	authority string
+	fresh     bool // the key was made by this Open, and has signed nothing yet
 	now       func() time.Time
 	logger    *slog.Logger
 
@@ -65,7 +64,6 @@ type Station struct {
 	db       *bbolt.DB
 	ledger   *ledger.Ledger
 	spool    *spool
-	pool     *hash.Pool
 	profiles profile.Set
 	stores   []*central
 
@@ -96,8 +94,8 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	}
 	s := &Station{
 		o: o, cfg: o.Config, state: o.State, now: o.Now, logger: o.Log,
-		pool: hash.NewPool(buffers), retryPause: time.Second,
-		bays: map[string]*bay{}, docks: map[*docking]bool{},
+		retryPause: time.Second,
+		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.cfg.Roots = slices.Clone(s.cfg.Roots)
 	for i, root := range s.cfg.Roots {
@@ -110,7 +108,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	s.publish.init()
 	s.change.init()
 	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close(), s.unmake())
 	}
 	return s, nil
 }
@@ -123,11 +121,11 @@ func (s *Station) open(ctx context.Context) error {
 	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
 		return err
 	}
-	id, err := loadIdentity(s.state, s.cfg)
+	id, err := loadIdentity(s.state, s.cfg, s.o.recovering)
 	if err != nil {
 		return err
 	}
-	s.log, s.vkey, s.authority = id.log, id.vkey, id.authority
+	s.log, s.vkey, s.authority, s.fresh = id.log, id.vkey, id.authority, id.fresh
 	s.db, err = bbolt.Open(filepath.Join(s.state, "state.db"), 0o600, dbOptions())
 	if err != nil {
 		return stateError(s.state, err)
@@ -149,6 +147,7 @@ func (s *Station) open(ctx context.Context) error {
 	if err := s.checkStores(ctx); err != nil && !s.o.recovering {
 		return err
 	}
+	s.fresh = false
 	if err := s.begin(ctx, id); err != nil {
 		return err
 	}
@@ -161,8 +160,8 @@ func dbOptions() *bbolt.Options {
 
 // begin makes the first entry of a new log.
 func (s *Station) begin(ctx context.Context, id identity) error {
-	if s.ledger.Size() > 0 {
-		return nil
+	if s.ledger.Size() > 0 || s.o.recovering {
+		return nil // what is adopted has a first entry already
 	}
 	return s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		if tx.Size() > 0 {
@@ -205,6 +204,24 @@ func (s *Station) close() error {
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// unmake takes back a state that was refused before anything was signed in it,
+// so that the next try may choose another name.
+func (s *Station) unmake() error {
+	if !s.fresh {
+		return nil
+	}
+	var errs []error
+	for _, name := range []string{"state.db", "ballast", "key"} {
+		if name == "key" && s.cfg.Key != "" {
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.state, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -77,10 +77,15 @@ func (s *Station) ensureRun(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("hash this program: %w", err)
 	}
-	config := sha256.Sum256(fmt.Appendf(nil, "%+v", s.cfg))
+	config := "default"
+	if s.o.ConfigFile != "" {
+		if config, err = digestOfFile(s.o.ConfigFile); err != nil {
+			return fmt.Errorf("hash the configuration: %w", err)
+		}
+	}
 	err = s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		_, err := s.append(tx, manifest.Draft{Type: "run.started", Actor: "dock", Fields: manifest.Object{
-			"version": s.o.Version, "binary": binary, "config": hex.EncodeToString(config[:]),
+			"version": s.o.Version, "binary": binary, "config": config,
 		}})
 		return err
 	})

@@ -59,7 +59,7 @@ func (s *Store) place(ctx context.Context, name string, o store.Object) error {
 		return err
 	}
 	defer unlock()
-	if err := s.present(name, o.Size); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.present(ctx, name, o); !errors.Is(err, store.ErrNotExist) {
 		return err
 	}
 	src, err := openSpool(o)
@@ -78,18 +78,44 @@ func (s *Store) place(ctx context.Context, name string, o store.Object) error {
 		err = s.copy(ctx, src, dir, base, o)
 	}
 	if errors.Is(err, fs.ErrExist) { // by another process
-		return s.present(name, o.Size)
+		return s.present(ctx, name, o)
 	}
 	return err
 }
 
-// present returns nil for an object of this size.
-func (s *Store) present(name string, size int64) error {
-	have, err := s.size(name)
-	if err == nil && have != size {
-		err = fmt.Errorf("%w: it has %d bytes instead of %d; verify the store", store.ErrExists, have, size)
+// present returns nil for an object that is there and whole: the spool file
+// itself, or bytes that hash to its name. Whoever offers o may let go of it
+// afterwards, so size alone is not enough.
+func (s *Store) present(ctx context.Context, name string, o store.Object) error {
+	f, err := s.Open(ctx, name, "")
+	if err != nil {
+		return err
 	}
-	return err
+	defer func() { _ = f.Close() }()
+	if have := f.Info().Size; have != o.Size {
+		return fmt.Errorf("%w: it has %d bytes instead of %d; verify the store", store.ErrExists, have, o.Size)
+	}
+	if s.linked(name, o.Path) {
+		return nil
+	}
+	h := sha256.New()
+	if err := transfer(ctx, io.Discard, f, h); err != nil {
+		return err
+	}
+	if sum := clip.Digest(h.Sum(nil)); sum != o.Digest {
+		return fmt.Errorf("%w: its bytes hash to %s; verify the store", store.ErrExists, sum)
+	}
+	return nil
+}
+
+// linked reports whether name is a second name of the file at path.
+func (s *Store) linked(name, path string) bool {
+	spool, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	object, err := os.Lstat(filepath.Join(s.root.Name(), filepath.FromSlash(name)))
+	return err == nil && os.SameFile(spool, object)
 }
 
 func openSpool(o store.Object) (*os.File, error) {
