@@ -30,12 +30,12 @@ func TestPeerUID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	near, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer near.Close()
+	defer func() { _ = near.Close() }()
 	far, err := l.AcceptUnix()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,9 @@ func TestPeerUID(t *testing.T) {
 	if err != nil || int(uid) != os.Getuid() {
 		t.Errorf("PeerUID = %d, %v; want %d", uid, err, os.Getuid())
 	}
-	far.Close()
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := PeerUID(far); err == nil {
 		t.Error("PeerUID of a closed socket gave no error")
 	}

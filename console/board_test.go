@@ -45,6 +45,8 @@ func TestTilesSayWhatIsTrue(t *testing.T) {
 			[]string{"DO NOT REMOVE", "12 of 40 clips", `max="40" value="12"`, "Copying"}, nil, true},
 		{"copied, not yet stored as the policy wants", ingest.BayStatus{State: ingest.BayCopying, Listed: 9, Done: 9, Stored: 2}, "work",
 			[]string{"DO NOT REMOVE", "Storing", "central: 2 of 9", `max="9" value="2"`}, nil, true},
+		{"done here, held for central storage", ingest.BayStatus{State: ingest.BayDone, Listed: 9, Done: 9, Stored: 2}, "work",
+			[]string{"DO NOT REMOVE", "Storing", "central: 2 of 9"}, nil, true},
 		{"done", ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 12, Done: 12, Stored: 8}, "free",
 			[]string{"YOU MAY TAKE IT", "12 clips safe on this dock", "central: 8 of 12"}, []string{"remain"}, false},
 		{"done and stored", ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 1, Done: 1, Stored: 1}, "free",

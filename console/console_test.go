@@ -377,6 +377,16 @@ func TestDescriptorsThatAreNoFolder(t *testing.T) {
 			t.Errorf("%s: answer %q, want %q", c.name, got, c.want)
 		}
 	}
+	// A request that never ends leaves its descriptor to the connection.
+	conn, err := dial(t.Context(), state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := conn.WriteMsgUnix([]byte("POST "), unix.UnixRights(int(folder.Fd())), nil); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return !slices.Equal(openFiles(t), before) }, func() string { return "no descriptor came" })
+	_ = conn.Close()
 	waitFor(t, func() bool { return slices.Equal(openFiles(t), before) }, func() string {
 		return cmp.Diff(before, openFiles(t))
 	})

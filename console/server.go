@@ -45,20 +45,21 @@ func Serve(ctx context.Context, l *net.UnixListener, desk Desk, log *slog.Logger
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(rightsListener{l}) }()
-	var err error
 	select {
-	case err = <-served:
-		err = fmt.Errorf("serve the socket: %w", err)
+	case err := <-served:
+		return fmt.Errorf("serve the socket: %w", err)
 	case <-ctx.Done():
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		if h.Shutdown(drain) != nil {
-			log.Warn("closing requests that did not end", "elapsed", drainTime)
-		}
-		_ = h.Close()
-		<-served
 	}
-	return err
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if h.Shutdown(drain) != nil {
+		log.Warn("closing requests that did not end", "elapsed", drainTime)
+		_ = h.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the socket: %w", err)
+	}
+	return nil
 }
 
 // guard lets in whom access allows and bounds what they send.

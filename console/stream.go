@@ -19,18 +19,18 @@ type line struct {
 	Error   *fault           `json:"error,omitempty"`
 }
 
-// lineWriter sends each line at once. After the first error it only returns
-// that error.
+// lineWriter writes lines, each at once where somebody watches. After the
+// first error it only returns that error.
 type lineWriter struct {
-	mu    sync.Mutex
-	enc   *json.Encoder
-	flush func() error
-	err   error
+	mu      sync.Mutex
+	enc     *json.Encoder
+	control *http.ResponseController
+	err     error
 }
 
 func newLineWriter(w http.ResponseWriter) *lineWriter {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	return &lineWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	return &lineWriter{enc: json.NewEncoder(w), control: http.NewResponseController(w)}
 }
 
 func (l *lineWriter) write(v line) error {
@@ -39,8 +39,8 @@ func (l *lineWriter) write(v line) error {
 	if l.err == nil {
 		l.err = l.enc.Encode(v)
 	}
-	if l.err == nil {
-		l.err = l.flush()
+	if l.err == nil && v.Clip == nil { // a list of clips may gather in the buffer
+		l.err = l.control.Flush()
 	}
 	return l.err
 }

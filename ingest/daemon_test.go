@@ -149,6 +149,13 @@ func TestDaemonHungCamera(t *testing.T) {
 	if b := bayAt(st, point); b.MayTake || b.Reason == "" {
 		t.Errorf("gone bay %+v", b)
 	}
+	if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	st = until(t, s, "alarmed", func(st Status) bool { return len(st.Alarms) == 1 })
+	if st.Alarms[0].Code != "device_gone" || bayAt(st, point).State != BayGone {
+		t.Errorf("the screen forgets a camera that was taken too early: %+v", st)
+	}
 }
 
 // TestPolicyCentral: where the policy says so, the camera may go only when a

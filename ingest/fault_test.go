@@ -327,3 +327,110 @@ func TestReinstalledDock(t *testing.T) {
 		t.Errorf("the linked log takes clips: %+v", sum)
 	}
 }
+
+// archived ingests one camera into a dock whose store lies outside its state,
+// and closes the dock.
+func archived(t *testing.T) (Options, string) {
+	t.Helper()
+	o := testOptions(t)
+	o.Config.Stores = append(o.Config.Stores, storeAt("file://"+filepath.Join(t.TempDir(), "archive")))
+	s := openStation(t, o)
+	cam := t.TempDir()
+	testbench.Clips(t, cam, 1, 1000, 1)
+	take(t, s, cam, clip.Tags{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return o, cam
+}
+
+// TestDiskDeadKeyKept: with the key from its backup, a new dock goes on with
+// the published log.
+func TestDiskDeadKeyKept(t *testing.T) {
+	o, cam := archived(t)
+	key, err := os.ReadFile(filepath.Join(o.State, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.State = t.TempDir()
+	if err := os.WriteFile(filepath.Join(o.State, "key"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Init(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
+		t.Fatalf("init signs a second beginning: %v", err)
+	}
+	if _, err := Recover(context.Background(), o, RecoverOptions{}); err != nil {
+		t.Fatalf("recover: %v", err)
+	}
+	s := openStation(t, o)
+	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Known != 1 {
+		t.Errorf("the clips of the log are not known: %+v", sum)
+	}
+}
+
+// TestKeyLost: a state whose key is gone is set aside whole, and a linked log
+// begins.
+func TestKeyLost(t *testing.T) {
+	o, cam := archived(t)
+	if err := os.Remove(filepath.Join(o.State, "key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--new --old") {
+		t.Fatalf("open says %v", err)
+	}
+	old := o.Config.Log
+	if _, err := Recover(context.Background(), o, RecoverOptions{New: true, Old: old}); err != nil {
+		t.Fatalf("start a linked log: %v", err)
+	}
+	if !isFile(filepath.Join(o.State, "ended", old, "state.db")) {
+		t.Error("the old state was not kept")
+	}
+	o.Config.Log = ""
+	s := openStation(t, o)
+	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Stored != 1 {
+		t.Errorf("the linked log takes clips: %+v", sum)
+	}
+}
+
+// TestRefusedInit leaves nothing behind that would stop the next one.
+func TestRefusedInit(t *testing.T) {
+	o, _ := archived(t)
+	o.State = filepath.Join(t.TempDir(), "fresh")
+	if _, err := Init(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
+		t.Fatalf("init: %v", err)
+	}
+	o.Config.Log = "dother"
+	if _, err := Init(context.Background(), o); err != nil {
+		t.Errorf("under another name: %v", err)
+	}
+}
+
+// TestRottedObject: bytes that are in the store already but not whole are no
+// reason to let the good copy go.
+func TestRottedObject(t *testing.T) {
+	o, cam := archived(t)
+	s := openStation(t, o)
+	objects, err := filepath.Glob(strings.TrimPrefix(o.Config.Stores[0].URL, "file://") + "/object/*/*")
+	if err != nil || len(objects) != 1 {
+		t.Fatalf("objects %v, %v", objects, err)
+	}
+	b, err := os.ReadFile(objects[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[500] ^= 1
+	if err := os.WriteFile(objects[0], b, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(cam, cam+"-elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(cam + "-elsewhere") })
+	sum, results, err := try(t, s, cam+"-elsewhere", 100*time.Millisecond)
+	if err != nil || sum.Recorded != 1 {
+		t.Fatalf("summary %+v, results %+v, %v", sum, results, err)
+	}
+	if spoolFiles(t, s) != 1 {
+		t.Error("the good copy is gone")
+	}
+}

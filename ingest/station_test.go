@@ -165,3 +165,57 @@ func TestManySmallFiles(t *testing.T) {
 }
 
 func storeAt(url string) configs.Store { return configs.Store{Name: "archive", URL: url} }
+
+// TestTagsOfKnownClips: tags given for clips that the dock has already are
+// appended once, and only where they change something.
+func TestTagsOfKnownClips(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "bytes")
+	_, results := take(t, s, cam, clip.Tags{})
+	name := results["a.mp4"].Clip
+	for range 2 {
+		take(t, s, cam, clip.Tags{Cases: []string{"A-7"}})
+	}
+	d, err := s.Show(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tagged := 0
+	for _, line := range d.Custody {
+		if line.Type == "clip.tagged" {
+			tagged++
+		}
+	}
+	if tagged != 1 || len(d.Tags.Cases) != 1 || d.Tags.Cases[0] != "A-7" || d.Tags.Sources["cases"] != clip.ByOfficer {
+		t.Errorf("%d clip.tagged entries, tags %+v", tagged, d.Tags)
+	}
+}
+
+// TestTwoStores: one read feeds both; the one that is away has its alarm and
+// its queue, and is shown as behind.
+func TestTwoStores(t *testing.T) {
+	o := testOptions(t)
+	blocked := filepath.Join(t.TempDir(), "not")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Stores = []configs.Store{
+		{Name: "near", URL: "file://" + filepath.Join(t.TempDir(), "near")},
+		{Name: "far", URL: "file://" + filepath.Join(blocked, "mounted")},
+	}
+	s := openStation(t, o)
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "bytes")
+	sum, _, err := try(t, s, cam, 100*time.Millisecond)
+	if err != nil || sum.Recorded != 1 {
+		t.Fatalf("summary %+v, %v", sum, err)
+	}
+	st, err := s.Status(context.Background())
+	if err != nil || st.Published != 0 || len(st.Alarms) != 1 || st.Alarms[0].Args[0] != "far" {
+		t.Errorf("status %+v, %v", st, err)
+	}
+	if _, err := s.Checkpoint(context.Background()); err != nil {
+		t.Errorf("the store that answers is enough for a proof: %v", err)
+	}
+}

@@ -114,7 +114,9 @@ func serveBoard(ctx context.Context, l net.Listener, h http.Handler, log *slog.L
 	if s.Shutdown(drain) != nil {
 		_ = s.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the board: %w", err)
+	}
 	return nil
 }
 

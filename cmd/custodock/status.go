@@ -62,6 +62,10 @@ func (a *app) watch(ctx context.Context, desk console.Desk) error {
 
 func (a *app) printStatus(s ingest.Status) error {
 	if a.flags.json {
+		// A program finds lists, empty or not.
+		s.Bays = append([]ingest.BayStatus{}, s.Bays...)
+		s.Queue = append([]ingest.QueueStatus{}, s.Queue...)
+		s.Alarms = append([]ingest.Alarm{}, s.Alarms...)
 		return a.printJSON(s)
 	}
 	var b strings.Builder

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -214,7 +217,7 @@ func TestMeterIsHonest(t *testing.T) {
 		{0, ingest.Progress{Listing: true, Files: 7}, "looking: 7 files so far"},
 		{0, ingest.Progress{TotalBytes: 10 * gb}, "[                    ] reading   0%, 0 B of 10.0 GB"},
 		{2 * time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 2 * gb}, "[====                ] reading  20%, 2.0 GB of 10.0 GB, 1.0 GB/s, about 8.0s left"},
-		{9 * time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 2 * gb}, "[====                ] reading  20%, 2.0 GB of 10.0 GB, 222.2 MB/s, about 36s left"},
+		{3 * time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 2 * gb}, "[====                ] reading  20%, 2.0 GB of 10.0 GB, 400.0 MB/s, about 20s left"},
 		{9 * time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 2 * gb}, "[====                ] reading  20%, 2.0 GB of 10.0 GB, waiting"},
 		{time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 10 * gb, StoredBytes: 4 * gb}, "[========            ] storing  40%, 4.0 GB of 10.0 GB"},
 		{time.Second, ingest.Progress{TotalBytes: 10 * gb, ReadBytes: 10 * gb, StoredBytes: 10 * gb}, "publishing"},
@@ -307,5 +310,77 @@ func TestVerifyMergesStores(t *testing.T) {
 	want := `{"clip":"a-1","sha256":"","result":"missing","problem":"not there"}` + "\n" + `{"clip":"a-2","sha256":"","result":"ok","problem":""}` + "\n"
 	if out.String() != want {
 		t.Errorf("%s", out.String())
+	}
+}
+
+func TestBoardEndsWithOpenStreams(t *testing.T) {
+	l, err := listenBoard("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	open := make(chan struct{})
+	stream := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(open)
+		<-r.Context().Done()
+	})
+	go func() { served <- serveBoard(ctx, l, stream, slog.New(slog.DiscardHandler)) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-open
+	cancel()
+	if err := <-served; err != nil {
+		t.Errorf("serveBoard = %v", err)
+	}
+}
+
+// statusDesk has a status that changes each time it is asked for.
+type statusDesk struct {
+	console.Desk
+	asked int
+	end   context.CancelFunc
+}
+
+func (d *statusDesk) Status(context.Context) (ingest.Status, error) {
+	d.asked++
+	return ingest.Status{Log: "dk3", Size: int64(d.asked), Alarms: []ingest.Alarm{{Code: "disk_full", Text: "raw"}, {Code: "new", Text: "odd\x1b thing"}}}, nil
+}
+
+func (d *statusDesk) Changed(ctx context.Context) error {
+	if d.asked == 3 {
+		d.end()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func TestWatchShowsEveryChangeUntilTheEnd(t *testing.T) {
+	for _, json := range []bool{true, false} {
+		var out bytes.Buffer
+		a := newApp(nil, &out, nil, nil)
+		a.lang, a.flags.json = message.English, json
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := a.watch(ctx, &statusDesk{end: cancel}); err != nil {
+			t.Errorf("watch = %v", err)
+		}
+		want := []string{`"size":3,`, `"bays":[],"queue":[],"alarms":[{"code":"disk_full"`}
+		if !json {
+			want = []string{"3 entries", "No camera is docked.", "The dock's disk is full", "Free space", `odd\x1b thing`}
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("json %v: no %q in\n%s", json, w, out.String())
+			}
+		}
+		if strings.Contains(out.String(), "\x1b") {
+			t.Errorf("an escape reached a pipe: %q", out.String())
+		}
 	}
 }

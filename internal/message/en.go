@@ -143,7 +143,6 @@ var english = map[string]string{
 	"show.missing":   "still lacks",
 	"show.leaf":      "leaf hash",
 	"show.custody":   "Custody",
-	"show.erased":    "the personal part was erased",
 
 	"tag.case":      "case",
 	"tag.time":      "time",
@@ -159,8 +158,6 @@ var english = map[string]string{
 	"export.check":     "check it with: cd %s && ./verify.sh '%s'",
 	"run.board":        "board: %s",
 	"run.ready":        "dock %s is ready",
-	"init.done":        "dock %s is ready in %s; its verifier key:",
-	"recover.done":     "the log is whole again: %d entries",
 
 	"verify.ok":            "ok",
 	"verify.disposed":      "disposed",

@@ -59,7 +59,7 @@ func TestEveryKeyInTheCodeExists(t *testing.T) {
 	found := 0
 	for _, dir := range []string{"../../console", "../../cmd"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !(strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".html")) {
+			if err != nil || d.IsDir() || (filepath.Ext(path) != ".go" && filepath.Ext(path) != ".html") {
 				return err
 			}
 			b, err := os.ReadFile(path)

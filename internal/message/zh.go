@@ -143,7 +143,6 @@ var chinese = map[string]string{
 	"show.missing":   "尚缺",
 	"show.leaf":      "叶哈希",
 	"show.custody":   "保管链",
-	"show.erased":    "个人信息部分已依法清除",
 
 	"tag.case":      "案件编号",
 	"tag.time":      "采集时间",
@@ -159,8 +158,6 @@ var chinese = map[string]string{
 	"export.check":     "核验方法：cd %s && ./verify.sh '%s'",
 	"run.board":        "看板：%s",
 	"run.ready":        "采集站 %s 已就绪",
-	"init.done":        "采集站 %s 已就绪，位于 %s；其验证公钥：",
-	"recover.done":     "日志已恢复完整：%d 条",
 
 	"verify.ok":            "一致",
 	"verify.disposed":      "已依法处置",

@@ -81,7 +81,7 @@ func TestWatchdogFallsSilent(t *testing.T) {
 		asked := 0
 		Watchdog(ctx, env, func(ctx context.Context) error {
 			asked++
-			if limit, ok := ctx.Deadline(); !ok || time.Until(limit) != 5*time.Second {
+			if limit, ok := ctx.Deadline(); !ok || time.Until(limit) > 5*time.Second {
 				t.Errorf("asked with %v left", time.Until(limit))
 			}
 			return errors.New("stuck")
