@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -100,10 +101,16 @@ func (s *Station) diskAlarm(err error) {
 	s.change.wake()
 }
 
-// healthy refuses to sign once the log is known to be forked.
+// healthy refuses to sign once the log is known to be forked, and to say
+// anything once its disk failed a commit.
 func (s *Station) healthy() error {
 	if al, forked := s.alarms.stands("log_forked"); forked {
-		return errors.Join(manifest.ErrForked, errors.New(al.Text))
+		return fmt.Errorf("%w: %s", manifest.ErrForked, al.Text)
 	}
-	return nil
+	select {
+	case <-s.stopped:
+		return ledger.ErrStopped
+	default:
+		return nil
+	}
 }

@@ -29,8 +29,13 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 
 func (c catalog) applyIngested(e manifest.Entry, record []byte) error {
 	var rec ingested
-	if err := json.Unmarshal(record, &rec); err != nil {
-		return fmt.Errorf("read record of entry %d: %w", e.N, err)
+	if record != nil { // else it was erased
+		if err := json.Unmarshal(record, &rec); err != nil {
+			return fmt.Errorf("read record of entry %d: %w", e.N, err)
+		}
+		if err := c.knowNeutral(rec.Source, e.Fields.Str("device")); err != nil {
+			return err
+		}
 	}
 	digest, err := clip.ParseDigest(e.Fields.Str("sha256"))
 	if err != nil {
@@ -56,6 +61,9 @@ func (c catalog) applyIngested(e manifest.Entry, record []byte) error {
 
 func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
 	var rec tagged
+	if record == nil {
+		return c.applyStatement(e)
+	}
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return fmt.Errorf("read record of entry %d: %w", e.N, err)
 	}

@@ -14,6 +14,7 @@ import (
 // bay is what the board shows of one docking.
 type bay struct {
 	slot    string // what it is shown under
+	public  string // the configured name, which may stand in entries; "" without one
 	changed *broadcast
 
 	central bool // the camera may go only when every clip is in central storage

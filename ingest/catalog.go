@@ -95,24 +95,40 @@ func (c catalog) holders(d clip.Digest) []int64 {
 	return out
 }
 
-// waiting reports whether clip n waits for any of the stores.
-func (c catalog) waiting(n int64, stores []string) bool {
+// waiting reports whether clip n is not yet in every one of the stores. What
+// counts is that a store said it has the clip, not that a row asks for it.
+func (c catalog) waiting(n int64, stores []string) (bool, error) {
 	for _, store := range stores {
 		if c.tx.Bucket(queueBucket).Get(queueKey(store, n)) != nil {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	r, err := c.clip(n)
+	if err != nil {
+		return true, err
+	}
+	return len(r.lacks(stores)) > 0, nil
+}
+
+// lacks names the stores that did not say they have the clip.
+func (r row) lacks(stores []string) []string {
+	var out []string
+	for _, store := range stores {
+		if _, there := r.Stored[store]; !there {
+			out = append(out, store)
+		}
+	}
+	return out
 }
 
 // spoolNeeded reports whether any clip with this digest waits for a store.
-func (c catalog) spoolNeeded(d clip.Digest, stores []string) bool {
+func (c catalog) spoolNeeded(d clip.Digest, stores []string) (bool, error) {
 	for _, n := range c.holders(d) {
-		if c.waiting(n, stores) {
-			return true
+		if waiting, err := c.waiting(n, stores); waiting || err != nil {
+			return true, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // add writes everything that follows from a new acquisition but its queue rows.
@@ -124,6 +140,20 @@ func (c catalog) add(r row, path string) error {
 		return err
 	}
 	return c.tx.Bucket(tripleBucket).Put(tripleKey(r.Record.Source, path, r.SHA256), key(r.N))
+}
+
+// knowNeutral notes the id that an adopted entry used for a source.
+func (c catalog) knowNeutral(source clip.Source, id string) error {
+	b := c.tx.Bucket(sourceBucket)
+	if b.Get([]byte(source.String())) != nil {
+		return nil
+	}
+	if n, err := strconv.ParseUint(strings.TrimPrefix(id, "c"), 10, 64); err == nil && n > b.Sequence() {
+		if err := b.SetSequence(n); err != nil {
+			return err
+		}
+	}
+	return b.Put([]byte(source.String()), []byte(id))
 }
 
 // neutral returns the id that stands for source in entries, a new one when the

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -24,31 +23,58 @@ type central struct {
 	cfg  configs.Store
 	wake chan struct{} // new rows wait
 
-	busy sync.RWMutex // read-held by whoever uses st
-	st   store.Store  // nil while it is away
+	opening sync.Mutex // one reach at a time
 
 	mu      sync.Mutex
-	checked bool  // its log was compared with ours since it came
-	trouble error // the last, while it lasts
+	open    *handle // nil while the store is away
+	checked bool    // its log was compared with ours since it came
+	trouble error   // the last, while it lasts
+	closing sync.WaitGroup
+}
+
+// handle is an open store and those who use it.
+type handle struct {
+	st    store.Store
+	users sync.WaitGroup
 }
 
 // use calls f with the store, which stays open meanwhile.
 func (c *central) use(f func(store.Store) error) error {
-	c.busy.RLock()
-	defer c.busy.RUnlock()
-	if c.st == nil {
-		return fmt.Errorf("store %s is away: %w", c.name, errors.Join(c.problem()))
+	c.mu.Lock()
+	h := c.open
+	if h == nil {
+		err := c.trouble
+		c.mu.Unlock()
+		if err == nil {
+			err = store.ErrNotExist
+		}
+		return fmt.Errorf("store %s is away: %w", c.name, err)
 	}
-	return f(c.st)
+	h.users.Add(1)
+	c.mu.Unlock()
+	defer h.users.Done()
+	return f(h.st)
 }
 
-// letGo closes a store that failed in a way it may not get over by itself, such
-// as a failed sync; reach opens it anew.
+// letGo gives up a store that failed in a way it may not get over by itself,
+// such as a failed sync; reach opens it anew. It is closed after its last user.
 func (c *central) letGo(err error) {
-	if err == nil || errors.Is(err, store.ErrFull) || errors.Is(err, manifest.ErrForked) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, store.ErrFull) || errors.Is(err, manifest.ErrForked) {
 		return
 	}
-	_ = c.close() // what it says was said before
+	c.mu.Lock()
+	h := c.open
+	c.open = nil
+	c.mu.Unlock()
+	if h == nil {
+		return
+	}
+	c.closing.Go(func() {
+		h.users.Wait()
+		if closer, ok := h.st.(interface{ Close() error }); ok {
+			_ = closer.Close() // what it says was said before
+		}
+	})
 }
 
 func (c *central) fail(err error) {
@@ -63,25 +89,23 @@ func (c *central) problem() error {
 	return c.trouble
 }
 
-func (c *central) close() error {
-	c.busy.Lock()
-	defer c.busy.Unlock()
-	st := c.st
-	c.st = nil
-	if closer, ok := st.(interface{ Close() error }); ok {
-		return closer.Close()
+func (c *central) close() {
+	c.letGo(nil)
+	c.closing.Wait()
+}
+
+// storeList is the configured stores, or the embedded one.
+func storeList(state string, cfg configs.Config) []configs.Store {
+	if len(cfg.Stores) > 0 {
+		return cfg.Stores
 	}
-	return nil
+	return []configs.Store{{Name: embedded, URL: "file://" + state + "/central"}}
 }
 
 // openStores opens what is there. A store that is away is tried again later.
 // A new log is refused where a store holds another key under its name.
 func (s *Station) openStores(ctx context.Context, id identity) error {
-	list := s.cfg.Stores
-	if len(list) == 0 {
-		list = []configs.Store{{Name: embedded, URL: "file://" + s.state + "/central"}}
-	}
-	for i, cfg := range list {
+	for i, cfg := range storeList(s.state, s.cfg) {
 		c := &central{name: cfg.Name, cfg: cfg, wake: make(chan struct{}, 1)}
 		if c.name == "" {
 			c.name = embedded
@@ -98,8 +122,11 @@ func (s *Station) openStores(ctx context.Context, id identity) error {
 			continue
 		}
 		err := c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
-		if err != nil {
+		if errors.Is(err, manifest.ErrForked) {
 			return err
+		}
+		if err != nil {
+			c.fail(err) // it is looked at again before anything is published there
 		}
 	}
 	return nil
@@ -108,9 +135,12 @@ func (s *Station) openStores(ctx context.Context, id identity) error {
 // reach opens c if it is away. The id a store had at first is kept, so that an
 // empty mount point is never taken for the disk that belongs there.
 func (s *Station) reach(ctx context.Context, c *central) error {
-	c.busy.Lock()
-	defer c.busy.Unlock()
-	if c.st != nil {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	c.mu.Lock()
+	there := c.open != nil
+	c.mu.Unlock()
+	if there {
 		return nil
 	}
 	metaKey := []byte("store " + c.name + " " + c.cfg.URL)
@@ -132,10 +162,8 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 			return err
 		}
 	}
-	c.st = st
-	c.fail(nil)
 	c.mu.Lock()
-	c.checked = false
+	c.open, c.trouble, c.checked = &handle{st: st}, nil, false
 	c.mu.Unlock()
 	return nil
 }
@@ -224,19 +252,4 @@ func (s shelf) Read(ctx context.Context, name string) ([]byte, string, error) {
 		err = fmt.Errorf("%w: %w", ledger.ErrAbsent, err)
 	}
 	return b, info.Version, err
-}
-
-// backoff waits longer after each failure, at most a minute, and is cut short
-// by again.
-func backoff(ctx context.Context, failures int, again <-chan struct{}) error {
-	wait := min(time.Minute, time.Second<<min(failures, 6))
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-again:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
 }

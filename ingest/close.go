@@ -47,13 +47,12 @@ func (d *docking) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
-		if d.origin.device == "" {
-			id, err := catalog{tx.Bolt()}.neutral(d.origin.source, d.s.configured)
-			if err != nil {
+	given := d.origin.device
+	err = d.s.commit(ctx, func(tx *ledger.Tx) (err error) {
+		if d.origin.device = given; given == "" { // asked anew by each run of this job
+			if d.origin.device, err = (catalog{tx.Bolt()}).neutral(d.origin.source, d.s.configured); err != nil {
 				return err
 			}
-			d.origin.device = id
 		}
 		fields := manifest.Object{"device": d.origin.device}
 		if d.origin.bay != "" {
@@ -74,7 +73,7 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	rec.Dir, _ = showPath(d.origin.shown)
 	if failed != nil {
 		rec.Problem = failed.Error()
-	} else {
+	} else if !d.want.drop {
 		d.compare(ctx, &rec)
 	}
 	d.mu.Lock()
@@ -90,11 +89,16 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if err != nil {
 		return err
 	}
-	fields := d.closedFields(closedBy(failed), rec.Same)
+	end := closedBy(failed)
+	if end == "complete" && d.incomplete {
+		end = "incomplete"
+	}
+	fields := d.closedFields(end, rec.Same)
 	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
 		_, err := d.s.append(tx, manifest.Draft{Type: "docking.closed", Actor: d.want.actor, Fields: fields, Record: record})
 		return err
 	})
+	d.bay.update(func(b *BayStatus) { b.Failed += len(rec.After) }) // came or changed after they were read
 	d.bay.finish(failed, d.s.now())
 	d.s.markDirty()
 	return err
@@ -107,12 +111,16 @@ func (d *docking) closedFields(end string, same bool) manifest.Object {
 	for _, outcome := range d.outcome {
 		count[outcome]++
 	}
-	return manifest.Object{
-		"docking": d.opened, "device": d.origin.device, "end": end, "same": same,
+	o := manifest.Object{
+		"docking": d.opened, "device": d.origin.device, "end": end,
 		"listed": count["listed"] + int64(len(d.files)), "read": count[StateRecorded], "known": count[StateKnown],
 		"unstable": count[StateUnstable], "failed": count[StateFailed], "ignored": count["ignored"],
 		"skipped": int64(len(d.skipped)),
 	}
+	if !d.want.drop {
+		o["same"] = same
+	}
+	return o
 }
 
 // compare lists the folder a second time; whatever differs is said.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/mount"
+	"github.com/custodock/custodock/manifest/ledger"
 )
 
 // Run serves every camera that is mounted under the configured roots and every
@@ -20,6 +22,14 @@ import (
 func (s *Station) Run(ctx context.Context) error {
 	s.startWork()
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		select {
+		case <-s.stopped:
+			return ledger.ErrStopped // the service manager starts us again
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 	for _, drop := range s.cfg.Drops {
 		g.Go(func() error { return s.serveDrop(ctx, drop) })
 	}
@@ -28,17 +38,8 @@ func (s *Station) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, s.publishOnce())
-}
-
-// publishOnce shows the last entries before the daemon ends, if a store answers.
-func (s *Station) publishOnce() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := s.publishNow(ctx); err != nil {
-		s.logger.Warn("publish before stopping", "stage", "publish", "err", err)
-	}
-	return nil
+	s.publishLast(ctx)
+	return err
 }
 
 // serveMounts starts a docking for each camera that appears and ends it when
@@ -54,7 +55,7 @@ func (s *Station) serveMounts(ctx context.Context) error {
 			}
 		}
 		for _, m := range c.Added {
-			if !mount.UnderRoots(m, s.cfg.Roots) || s.guardSource(m.Point) != nil {
+			if !mount.UnderRoots(m, s.cfg.Roots) {
 				continue
 			}
 			dctx, cancel := context.WithCancelCause(gctx)
@@ -70,8 +71,22 @@ func (s *Station) serveMounts(ctx context.Context) error {
 	for _, dock := range present {
 		dock.cancel(nil)
 	}
-	return errors.Join(err, g.Wait())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = g.Wait() // dockings tell their bays, not us
+	}()
+	select {
+	case <-ended:
+	case <-time.After(abandonAfter):
+		s.logger.Warn("stopping without a camera that does not answer", "stage", "read")
+	}
+	return err
 }
+
+// abandonAfter is how long a stopping daemon waits for cameras. A read that the
+// kernel does not end holds no promise: nothing of it was recorded.
+const abandonAfter = 10 * time.Second
 
 // mounted is a camera that is in its bay.
 type mounted struct{ cancel context.CancelCauseFunc }
@@ -80,9 +95,19 @@ type mounted struct{ cancel context.CancelCauseFunc }
 // it is taken out. A camera that was taken too early keeps its tile, which says
 // so, until the next docking in that bay.
 func (s *Station) dockMount(ctx context.Context, point string) {
-	name := s.bayOf(point)
-	b := s.newBay("bay "+name, name, point, false)
+	name, configured := s.bayOf(point)
+	slot := "mount " + point
+	if configured {
+		slot = "bay " + name
+	}
+	b := s.newBay(slot, name, point, false)
+	if configured {
+		b.public = name
+	}
 	err := s.journey(ctx, b, point)
+	for errors.Is(err, errNotOpened) && s.pause(ctx, 5*s.retryPause) == nil {
+		err = s.journey(ctx, b, point)
+	}
 	switch {
 	case err == nil:
 		s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
@@ -99,6 +124,10 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 }
 
 func (s *Station) journey(ctx context.Context, b *bay, point string) error {
+	if err := s.guardSource(point); err != nil {
+		b.finish(err, s.now())
+		return err
+	}
 	folder, err := device.Open(point)
 	if err != nil {
 		err = fmt.Errorf("open the camera: %w: dock it again", err)
@@ -137,23 +166,29 @@ func (s *Station) watchDrop(ctx context.Context, drop configs.Drop) error {
 	s.alarms.clear("device_gone", drop.Path)
 	name := drop.Bay
 	if name == "" {
-		name = s.bayOf(drop.Path)
+		name, _ = s.bayOf(drop.Path)
 	}
 	b := s.newBay("drop "+drop.Path, name, drop.Path, true)
+	b.public = drop.Bay
 	d := s.newDocking(folder, b, drop.Path, wishes{actor: "dock", drop: true})
 	if err := d.open(ctx); err != nil {
 		return err
 	}
 	w := mount.Drop{Path: drop.Path, Quiet: drop.Quiet, Now: s.now}
-	err = w.Watch(ctx, func(path string) { d.takeOne(ctx, path) })
-	return errors.Join(err, d.close(context.WithoutCancel(ctx), nil))
+	err = w.Watch(ctx, func(path string) bool { return d.takeOne(ctx, path) })
+	var gone error
+	if errors.Is(err, device.ErrGone) {
+		gone = err
+	}
+	return errors.Join(err, d.close(context.WithoutCancel(ctx), gone))
 }
 
-// takeOne takes a single file of a drop folder.
-func (d *docking) takeOne(ctx context.Context, path string) {
+// takeOne takes a single file of a drop folder and reports whether that is
+// done; if not, the watch comes back to it.
+func (d *docking) takeOne(ctx context.Context, path string) bool {
 	f, err := d.statFile(path)
 	if err != nil {
-		return // gone again, or no plain file: the watch comes back to it
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, device.ErrUnsafe)
 	}
 	d.files = []device.File{f}
 	d.identify()
@@ -162,10 +197,11 @@ func (d *docking) takeOne(ctx context.Context, path string) {
 		b.Listed++
 		b.TotalBytes += f.Size
 	})
-	if err := d.readAll(ctx); err != nil && ctx.Err() == nil {
+	if err = d.readAll(ctx); err != nil && ctx.Err() == nil {
 		d.s.logger.Warn("take dropped file", "stage", "read", "err", err)
 	}
 	d.mu.Lock()
+	taken := err == nil && d.outcome[path] != StateFailed && d.outcome[path] != StateUnstable
 	for path, outcome := range d.outcome {
 		d.tally[outcome]++
 		delete(d.outcome, path)
@@ -174,6 +210,7 @@ func (d *docking) takeOne(ctx context.Context, path string) {
 	d.mu.Unlock()
 	d.files = nil
 	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
+	return taken
 }
 
 func (d *docking) statFile(path string) (device.File, error) {

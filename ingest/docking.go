@@ -36,6 +36,7 @@ type docking struct {
 
 	profile    *profile.Profile
 	identities []device.Identity // also those found in files
+	incomplete bool              // part of the camera could not be listed
 	opened     int64             // its docking.opened entry
 
 	files   []device.File
@@ -69,7 +70,8 @@ type wishes struct {
 // as a whole (the device went, the dock stopped), not of a single file.
 func (d *docking) run(ctx context.Context) error {
 	if err := d.open(ctx); err != nil {
-		return err
+		d.bay.finish(err, d.s.now())
+		return fmt.Errorf("%w: %w", errNotOpened, err)
 	}
 	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
 	err := d.scan(ctx)
@@ -82,6 +84,10 @@ func (d *docking) run(ctx context.Context) error {
 	closing := d.close(context.WithoutCancel(ctx), err)
 	return errors.Join(err, closing)
 }
+
+// errNotOpened marks a docking that the log could not take up: it may be tried
+// again as if the camera had just come.
+var errNotOpened = errors.New("the docking was not opened")
 
 // scan lists the folder, then finds out whose camera it is.
 func (d *docking) scan(ctx context.Context) error {
@@ -109,6 +115,7 @@ func (d *docking) scan(ctx context.Context) error {
 	}
 	d.mu.Unlock()
 	if err != nil {
+		d.incomplete = true
 		d.done(device.File{Path: "."}, FileResult{State: StateFailed, Error: fmt.Sprintf("list the camera: %v; dock it again", err)})
 	}
 	return nil
@@ -137,25 +144,31 @@ func (d *docking) readAll(ctx context.Context) error {
 func (d *docking) readSome(ctx context.Context, files []device.File, last bool) error {
 	reading, rctx := errgroup.WithContext(ctx)
 	reading.SetLimit(readersPerDocking)
-	var finishing sync.WaitGroup
+	var finishing errgroup.Group
 	for _, f := range files {
 		if rctx.Err() != nil {
 			break
 		}
 		reading.Go(func() error {
-			return d.take(rctx, f, last, func(work func(context.Context)) {
-				finishing.Go(func() { work(ctx) }) // outlives the reading
+			return d.take(rctx, f, last, func(work func(context.Context) error) {
+				// What was read whole is kept even when the camera goes.
+				finishing.Go(func() error { return work(context.WithoutCancel(ctx)) })
 			})
 		})
 	}
 	err := reading.Wait()
-	finishing.Wait()
+	if kept := finishing.Wait(); err == nil {
+		err = kept
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
 	return err
 }
 
 // take carries one file from the camera to its commit. It returns as soon as
 // the camera's part is over; the rest is handed to later.
-func (d *docking) take(ctx context.Context, f device.File, last bool, later func(func(context.Context))) error {
+func (d *docking) take(ctx context.Context, f device.File, last bool, later func(func(context.Context) error)) error {
 	facts := d.profile.Classify(f.Path)
 	if facts.Ignore {
 		d.ignore(f)
@@ -171,11 +184,12 @@ func (d *docking) take(ctx context.Context, f device.File, last bool, later func
 		got.discard()
 		return ctx.Err()
 	}
-	later(func(ctx context.Context) {
+	later(func(ctx context.Context) error {
 		defer func() { <-d.slots }()
 		if err := d.settle(ctx, f, facts, got); err != nil {
-			_ = d.refuse(ctx, f, err, last)
+			return d.refuse(ctx, f, err, last)
 		}
+		return nil
 	})
 	return nil
 }
@@ -226,6 +240,8 @@ func (d *docking) gone(ctx context.Context, err error) error {
 func (d *docking) ignore(f device.File) {
 	d.mu.Lock()
 	d.outcome[f.Path] = "ignored"
+	d.counts.Files--
+	d.counts.Skipped++
 	d.mu.Unlock()
 	d.bay.update(func(b *BayStatus) { b.Done++; b.Bytes += f.Size })
 }

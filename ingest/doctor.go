@@ -19,6 +19,9 @@ func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
 	for _, c := range s.stores {
 		out = append(out, s.storeCondition(ctx, c))
 	}
+	if c, waiting := s.endedCondition(); waiting {
+		out = append(out, c)
+	}
 	for _, root := range s.cfg.Roots {
 		out = append(out, folderCondition("root", root))
 	}
@@ -83,6 +86,20 @@ func (s *Station) logCondition() Condition {
 		c.Mend = "another dock wrote this log, or the state is from a backup: run custodock log recover"
 	}
 	return c
+}
+
+// endedCondition tells of clips that were still in the spool of a log that
+// ended: they are safe here and in no store.
+func (s *Station) endedCondition() (Condition, bool) {
+	left, err := filepath.Glob(filepath.Join(s.state, "ended", "*", "spool", "*"))
+	if err != nil || len(left) == 0 {
+		return Condition{}, false
+	}
+	dir := filepath.Dir(left[0])
+	return Condition{
+		Code: "ended", Args: []string{fmt.Sprint(len(left)), dir}, Text: fmt.Sprintf("%d clips of an ended log wait in %s", len(left), dir),
+		Mend: "dock their cameras again; when all clips are in the new log, move the folder away",
+	}, true
 }
 
 func (s *Station) storeCondition(ctx context.Context, central *central) Condition {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,17 +28,12 @@ import (
 // Only after 3 is the clip recorded, and only then may it be uploaded.
 func (d *docking) finish(ctx context.Context, f device.File, facts profile.Facts, g got) error {
 	a := d.describe(f, facts, g)
-	d.s.spool.hold(g.sum.SHA256)
-	defer d.s.spool.unhold(g.sum.SHA256)
-	if err := d.s.spool.place(g.file, g.sum.SHA256); err != nil {
-		return fmt.Errorf("keep %q: %w", f.Path, err)
+	n, isNew, err := d.keep(ctx, g, a)
+	if err != nil || !isNew {
+		d.s.letGo(g.sum.SHA256, err)
 	}
-	if err := d.s.spool.sync(ctx); err != nil {
-		return fmt.Errorf("keep %q: %w", f.Path, err)
-	}
-	n, isNew, err := d.s.record(ctx, a)
 	if err != nil {
-		return fmt.Errorf("record %q: %w", f.Path, err)
+		return fmt.Errorf("keep %q: %w", f.Path, err)
 	}
 	state := StateKnown
 	if isNew {
@@ -47,6 +43,31 @@ func (d *docking) finish(ctx context.Context, f device.File, facts profile.Facts
 	d.s.wakeUploads()
 	d.s.markDirty()
 	return nil
+}
+
+// keep does the three steps. The hold keeps the spool file from being released
+// for another clip with the same bytes in between.
+func (d *docking) keep(ctx context.Context, g got, a acquisition) (n int64, isNew bool, err error) {
+	d.s.spool.hold(g.sum.SHA256)
+	defer d.s.spool.unhold(g.sum.SHA256)
+	if err := d.s.spool.place(g.file, g.sum.SHA256); err != nil {
+		return 0, false, err
+	}
+	if err := d.s.spool.sync(ctx, g.file); err != nil {
+		return 0, false, err
+	}
+	return d.s.record(ctx, a)
+}
+
+// letGo removes a spool file whose clip was not recorded, if no other clip
+// needs it. When it is unknown what the disk has, nothing is removed.
+func (s *Station) letGo(d clip.Digest, err error) {
+	if errors.Is(err, ledger.ErrStopped) {
+		return
+	}
+	if err := s.spool.release(d, func() (bool, error) { return s.spoolNeeded(d) }); err != nil {
+		s.logger.Warn("release spool", "stage", "commit", "err", err)
+	}
 }
 
 // acquisition is a new clip as it goes into the transaction.
@@ -161,6 +182,9 @@ func (s *Station) record(ctx context.Context, a acquisition) (n int64, isNew boo
 		digest := a.sum.sum.SHA256
 		if n = c.acquisition(a.rec.Source, a.path, digest); n >= 0 {
 			isNew = false
+			if err := s.enqueueLacking(c, n, a.sum.sum); err != nil {
+				return err
+			}
 			return c.putSeen(a, n, s.now())
 		}
 		isNew = true

@@ -57,8 +57,11 @@ func signLock(f *os.File) error {
 		return err
 	}
 	command := filepath.Base(os.Args[0])
-	if len(os.Args) > 1 {
-		command += " " + os.Args[1]
+	for _, arg := range os.Args[1:] {
+		if !strings.HasPrefix(arg, "-") && !strings.Contains(arg, "/") {
+			command += " " + arg
+			break
+		}
 	}
 	_, err := f.WriteAt(fmt.Appendf(nil, "%d %q\n", os.Getpid(), command), 0)
 	return err

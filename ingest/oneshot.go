@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -53,16 +54,14 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	defer cancel()
 	d.awaitStores(waiting)
 	stop()
-	if pubErr := s.publishNow(waiting); pubErr != nil && err == nil && d.counts.Recorded == 0 {
-		err = pubErr
-	}
+	s.publishLast(ctx)
 	s.removeBay(d.bay)
 	d.counts.Seconds = s.now().Sub(started).Seconds()
 	return d.counts, err
 }
 
 func (s *Station) newDocking(folder *device.Folder, b *bay, shown string, want wishes) *docking {
-	o, strong := s.originOf(folder, shown, b.st.Bay)
+	o, strong := s.originOf(folder, shown, b.public)
 	return &docking{
 		s: s, folder: folder, origin: o, want: want, identities: strong,
 		bay: b, pool: hash.NewPool(buffersPerDocking), emit: func(FileResult) {},
@@ -163,19 +162,19 @@ func (s *Station) guardSource(path string) error {
 }
 
 // guardStore refuses a store where cameras and recorders put their files.
-func (s *Station) guardStore(url string) error {
-	path, isFile := strings.CutPrefix(url, "file://")
-	if !isFile {
+func (s *Station) guardStore(raw string) error {
+	path, local := localPath(raw)
+	if !local {
 		return nil
 	}
 	for _, d := range s.cfg.Drops {
 		if within(path, d.Path) || within(d.Path, path) {
-			return fmt.Errorf("store %s: it is in drop folder %q: a source is never a store", url, d.Path)
+			return fmt.Errorf("store %s: it is in drop folder %q: a source is never a store", raw, d.Path)
 		}
 	}
 	for _, root := range s.cfg.Roots {
 		if within(path, root) && !within(s.state, root) {
-			return fmt.Errorf("store %s: cameras are mounted under %q: mount the archive disk elsewhere", url, root)
+			return fmt.Errorf("store %s: cameras are mounted under %q: mount the archive disk elsewhere", raw, root)
 		}
 	}
 	return nil
@@ -184,11 +183,20 @@ func (s *Station) guardStore(url string) error {
 func (s *Station) ownPlaces() []string {
 	places := []string{s.state}
 	for _, c := range s.stores {
-		if path, isFile := strings.CutPrefix(c.cfg.URL, "file://"); isFile {
+		if path, local := localPath(c.cfg.URL); local {
 			places = append(places, path)
 		}
 	}
 	return places
+}
+
+// localPath is the folder of a file:// store.
+func localPath(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "file" {
+		return "", false
+	}
+	return u.Path, true
 }
 
 // within reports whether path is base or below it, links resolved.

@@ -123,6 +123,7 @@ func (d *docking) identify() {
 			id = rule.Find(d.beginning(path))
 		}
 	}
+	d.identities = slices.DeleteFunc(d.identities, func(i device.Identity) bool { return i.Kind == device.ByProfile })
 	if id != "" {
 		d.identities = append(d.identities, device.Identity{Kind: device.ByProfile, Value: id})
 	}
@@ -141,13 +142,14 @@ func (d *docking) beginning(path string) []byte {
 	return b
 }
 
-// bayOf names the bay of a mount point: the configured one, else the last
-// element of the path.
-func (s *Station) bayOf(point string) string {
+// bayOf names the bay of a mount point on the board: as configured, else by the
+// last element of the path, which is often a person's or a unit's and so never
+// goes into an entry.
+func (s *Station) bayOf(point string) (name string, configured bool) {
 	for _, b := range s.cfg.Bays {
 		if b.Path == point {
-			return b.Name
+			return b.Name, true
 		}
 	}
-	return printable(filepath.Base(point))
+	return printable(filepath.Base(point)), false
 }

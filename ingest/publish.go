@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,11 +15,13 @@ import (
 // publisher shows the log to the stores: at most once in the configured time
 // while entries come, and whenever someone asks.
 type publisher struct {
-	mu    sync.Mutex // one publishing at a time
+	turn  chan struct{} // holds a token while one publishes
 	dirty chan struct{}
 }
 
-func (p *publisher) init() { p.dirty = make(chan struct{}, 1) }
+func (p *publisher) init() {
+	p.turn, p.dirty = make(chan struct{}, 1), make(chan struct{}, 1)
+}
 
 // markDirty says that there are entries to publish.
 func (s *Station) markDirty() {
@@ -70,8 +71,12 @@ func (s *Station) publishNow(ctx context.Context) error {
 // publishAll seals what is committed and brings it to every store. It returns
 // how many have it, and why the others do not.
 func (s *Station) publishAll(ctx context.Context) (shown int, err error) {
-	s.publish.mu.Lock()
-	defer s.publish.mu.Unlock()
+	select {
+	case s.publish.turn <- struct{}{}:
+		defer func() { <-s.publish.turn }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 	if err := s.healthy(); err != nil {
 		return 0, err
 	}
@@ -105,6 +110,9 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 		err = c.use(func(st store.Store) error { return s.ledger.Publish(ctx, c.name, shelf{st}) })
 	}
 	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // the caller went, the store may be well
+		}
 		c.letGo(err)
 		err = fmt.Errorf("publish log %s to %s: %w", s.log, c.cfg.URL, err)
 	}
@@ -113,4 +121,14 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 		s.alarms.raise("log_forked", err, s.now())
 	}
 	return err
+}
+
+// publishLast shows the last entries before a command ends, if a store answers
+// soon. What it cannot show is shown by the next command.
+func (s *Station) publishLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := s.publishNow(ctx); err != nil {
+		s.logger.Warn("publish before ending", "stage", "publish", "err", err)
+	}
 }

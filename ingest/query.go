@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/tag"
 )
 
@@ -178,7 +179,7 @@ func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
 		line := Custody{Log: e.Log, N: n, Time: e.T, Type: e.Type, Actor: e.Actor, Entry: string(raw)}
 		if e.Record != "" {
 			record, err := s.ledger.Record(n)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err != nil && !errors.Is(err, ledger.ErrNoEntry) {
 				return d, err
 			}
 			line.Record = string(record)

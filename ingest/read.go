@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
@@ -77,7 +78,7 @@ func (d *docking) lookUp(f device.File) (last seen, found bool) {
 func (d *docking) mayskip(last seen, f device.File) bool {
 	return len(d.identities) >= 2 && slices.Equal(last.Identities, d.identities) &&
 		last.Size == f.Size && last.ModTime == f.ModTime.UnixNano() &&
-		d.s.now().Sub(last.Read) < time.Duration(d.s.cfg.RereadDays)*24*time.Hour &&
+		d.s.now().Sub(last.Read).Abs() < time.Duration(d.s.cfg.RereadDays)*24*time.Hour &&
 		d.s.spooled(last.N)
 }
 
@@ -100,8 +101,18 @@ func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got,
 	for try := 1; ; try++ {
 		g, err := d.attempt(ctx, f, spool)
 		var bad *hash.ReadError
-		if !errors.As(err, &bad) || try == readTries || ctx.Err() != nil || d.gone(ctx, err) != nil {
+		scarce := errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.gone(ctx, err) != nil {
 			return g, err
+		}
+		if scarce {
+			// Commits under way give descriptors back.
+			if err := d.s.pause(ctx, d.s.retryPause); err != nil {
+				return g, err
+			}
+		}
+		if ctx.Err() != nil {
+			return g, ctx.Err()
 		}
 	}
 }
@@ -126,7 +137,9 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 		w = out
 	}
 	g := got{known: -1, file: out, mtime: before.ModTime()}
-	g.sum, err = hash.Copy(ctx, w, d.bay.counting(in), d.pool, d.s.cfg.SM3)
+	// One byte more than was promised tells a growing file; more is not taken.
+	bounded := io.LimitReader(d.bay.counting(in), before.Size()+1)
+	g.sum, err = hash.Copy(ctx, w, bounded, d.pool, d.s.cfg.SM3)
 	if err == nil {
 		err = stable(in, before, g.sum.Size)
 	}
@@ -164,6 +177,10 @@ func changeTime(fi os.FileInfo) time.Time {
 
 // recognise looks for the acquisition that g already is.
 func (d *docking) recognise(f device.File, g got) (got, error) {
+	if err := d.s.healthy(); err != nil {
+		g.discard() // what the database shows may not be on the disk
+		return g, err
+	}
 	err := d.s.db.View(func(tx *bbolt.Tx) error {
 		g.known = catalog{tx}.acquisition(d.origin.source, f.Path, g.sum.SHA256)
 		return nil

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
@@ -45,6 +44,7 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 // adopt takes over the longest history of our log that a store shows.
 func (s *Station) adopt(ctx context.Context) error {
 	before := s.ledger.Size()
+	asked := 0
 	for _, c := range s.stores {
 		err := c.use(func(st store.Store) error {
 			_, err := s.ledger.Adopt(ctx, shelf{st}, func(tx *ledger.Tx, e manifest.Entry, record []byte) error {
@@ -52,15 +52,23 @@ func (s *Station) adopt(ctx context.Context) error {
 			})
 			return err
 		})
-		if err != nil {
-			return fmt.Errorf("recover log %s from store %s: %w: end it and start a linked log with --new", s.log, c.name, err)
+		switch {
+		case errors.Is(err, manifest.ErrForked):
+			return fmt.Errorf("recover log %s from store %s: %w: end it and start a linked log with custodock log recover --new", s.log, c.name, err)
+		case err != nil:
+			s.logger.Warn("store not asked", "store", c.name, "err", err)
+		default:
+			asked++
 		}
+	}
+	if asked == 0 {
+		return fmt.Errorf("recover log %s: no store shows it: connect the store and try again", s.log)
+	}
+	if err := s.reconcile(true); err != nil {
+		return err
 	}
 	if s.ledger.Size() == before {
 		return nil
-	}
-	if err := s.requeue(); err != nil {
-		return err
 	}
 	err := s.commit(ctx, func(tx *ledger.Tx) error {
 		_, err := s.append(tx, manifest.Draft{Type: "log.recovered", Actor: "admin", Fields: manifest.Object{
@@ -71,41 +79,28 @@ func (s *Station) adopt(ctx context.Context) error {
 	return errors.Join(err, s.publishNow(ctx))
 }
 
-// requeue drops the rows of clips that the adopted history shows as stored.
-func (s *Station) requeue() error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		cur := tx.Bucket(clipBucket).Cursor()
-		for k, v := cur.First(); k != nil; k, v = cur.Next() {
-			var r row
-			if err := decode(v, &r); err != nil {
-				return err
-			}
-			for name := range r.Stored {
-				if err := tx.Bucket(queueBucket).Delete(queueKey(name, r.N)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-}
-
 // startLinked sets the old state aside, whole, and begins a new log that names
 // the old one's last published checkpoint.
 func startLinked(ctx context.Context, o Options, old string) (string, error) {
 	lock, err := prepare(o.State, true)
+	if err == nil && old == "" {
+		old, err = ownLog(o)
+	}
+	var shown *manifest.Checkpoint
+	if err == nil {
+		shown, err = lastShown(ctx, o, old)
+	}
 	if err != nil {
+		if lock != nil {
+			err = errors.Join(err, lock.Close())
+		}
 		return "", err
 	}
-	last, err := setAside(o.State, o.Config.Key, old)
-	if err == nil {
-		err = lock.Close()
+	if err = setAside(o.State, o.Config.Key, old); err != nil {
+		err = fmt.Errorf("set the old log aside: %w", err)
 	}
-	if err != nil {
-		return "", fmt.Errorf("set the old log aside: %w", err)
-	}
-	if old == "" {
-		old = last
+	if err = errors.Join(err, lock.Close()); err != nil {
+		return "", err
 	}
 	if o.Config.Log == old {
 		o.Config.Log = ""
@@ -116,75 +111,107 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 		return "", err
 	}
 	vkey := s.vkey
-	return vkey, errors.Join(s.link(ctx, old), s.Close())
+	return vkey, errors.Join(s.link(ctx, *shown), s.Close())
 }
 
-// setAside moves database and key of the log that ended under ended/, where
-// its unpublished entries and its key stay readable. Spool files stay.
-func setAside(state, keyPath, named string) (old string, err error) {
+// ownLog is the log whose key the state has.
+func ownLog(o Options) (string, error) {
+	id, err := loadIdentity(o.State, o.Config, true)
+	if err != nil {
+		return "", fmt.Errorf("recover: name the log that ended with --old: %w", err)
+	}
+	return id.log, nil
+}
+
+// lastShown is the longest checkpoint of log old in any store, signed by the
+// key that the store has for it. It is looked for before anything is moved.
+func lastShown(ctx context.Context, o Options, old string) (*manifest.Checkpoint, error) {
+	if !manifest.ValidLogName(old) {
+		return nil, fmt.Errorf("recover: %q is no name of a log", old)
+	}
+	var last *manifest.Checkpoint
+	for _, cfg := range storeList(o.State, o.Config) {
+		st, err := o.OpenStore(ctx, cfg.URL, cfg.FSUUID, "", false)
+		if err != nil {
+			return nil, fmt.Errorf("recover: %w", err)
+		}
+		shown, err := checkpointIn(ctx, st, old)
+		if closer, ok := st.(io.Closer); ok {
+			err = errors.Join(err, closer.Close())
+		}
+		switch {
+		case errors.Is(err, store.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("recover: log %s in %s: %w", old, cfg.URL, err)
+		case last == nil || shown.Size > last.Size:
+			last = &shown
+		}
+	}
+	if last == nil {
+		return nil, fmt.Errorf("recover: no store holds a log %s", old)
+	}
+	return last, nil
+}
+
+func checkpointIn(ctx context.Context, st store.Store, log string) (manifest.Checkpoint, error) {
+	vkey, _, err := store.ReadAll(ctx, st, manifest.KeyPath(log), 4096)
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	v, err := manifest.ParseKey(strings.TrimSuffix(string(vkey), "\n"))
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	b, _, err := store.ReadAll(ctx, st, manifest.CheckpointPath(log), 1<<16)
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	return manifest.OpenCheckpoint(b, v.Name(), v)
+}
+
+// setAside moves key, database and spool of the log that ended under ended/,
+// where its unpublished entries, its key and its waiting clips stay. The key
+// goes first: without it nobody can sign a second history of that log.
+func setAside(state, keyPath, old string) error {
 	if keyPath == "" {
 		keyPath = filepath.Join(state, "key")
 	}
-	b, err := os.ReadFile(keyPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		old = named // the key is lost: only a person knows the name
-	case err != nil:
-		return "", err
-	default:
-		id, err := parseIdentity(strings.TrimSpace(string(b)))
-		if err != nil {
-			return "", err
-		}
-		old = id.log
-	}
-	if !manifest.ValidLogName(old) {
-		return "", errors.New("the log that ended has no name: give it with --old")
-	}
 	aside := filepath.Join(state, "ended", old)
 	if err := durable.MkdirAll(aside, 0o700); err != nil {
-		return "", err
+		return err
 	}
-	for _, move := range []struct{ from, name string }{
-		{filepath.Join(state, "state.db"), "state.db"}, {filepath.Join(state, "spool"), "spool"}, {keyPath, "key"},
-	} {
-		err := os.Rename(move.from, filepath.Join(aside, move.name))
+	b, err := os.ReadFile(keyPath)
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(aside, "key"), b, 0o600) // perhaps on another disk
+	}
+	if err == nil {
+		err = os.Remove(keyPath)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := durable.SyncDir(filepath.Dir(keyPath)); err != nil {
+		return err
+	}
+	for _, name := range []string{"state.db", "spool"} {
+		err := os.Rename(filepath.Join(state, name), filepath.Join(aside, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+			return err
 		}
 	}
-	return old, errors.Join(durable.SyncDir(aside), durable.SyncDir(state))
+	return errors.Join(durable.SyncDir(aside), durable.SyncDir(state))
 }
 
 // link enters what the stores last showed of the old log.
-func (s *Station) link(ctx context.Context, old string) error {
-	var shown []byte
-	for _, c := range s.stores {
-		var b []byte
-		err := c.use(func(st store.Store) (err error) {
-			b, _, err = store.ReadAll(ctx, st, manifest.CheckpointPath(old), 1<<16)
-			return err
-		})
-		if errors.Is(err, store.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		shown = b
-	}
-	if shown == nil {
-		return fmt.Errorf("recover: no store holds a log %s", old)
-	}
-	lines := strings.SplitN(string(shown), "\n", 4)
-	if len(lines) < 4 {
-		return fmt.Errorf("recover: the checkpoint of log %s: %w", old, manifest.ErrMalformed)
-	}
+func (s *Station) link(ctx context.Context, shown manifest.Checkpoint) error {
 	err := s.commit(ctx, func(tx *ledger.Tx) error {
 		_, err := s.append(tx, manifest.Draft{Type: "log.recovered", Actor: "admin", Fields: manifest.Object{
-			"old": manifest.Object{"origin": lines[0], "size": lines[1], "root": lines[2]},
+			"old": manifest.Object{"origin": shown.Origin, "size": shown.Size, "root": shown.Root.String()},
 		}})
 		return err
 	})
-	return errors.Join(err, s.publishNow(ctx))
+	if err != nil {
+		return err
+	}
+	return s.publishNow(ctx)
 }

@@ -114,6 +114,9 @@ func (d *docking) recorded(f device.File, n int64, g got, state string) {
 // expect keeps the result of a clip until every store has it.
 func (d *docking) expect(f device.File, n int64, g got, state string) {
 	res := FileResult{Clip: clipName(d.s.log, n), Size: f.Size, State: state}
+	if !g.unread {
+		res.Size = g.sum.Size
+	}
 	res.SHA256 = d.digestOf(n, g).String()
 	d.fill(f, &res)
 	d.mu.Lock()
@@ -147,13 +150,13 @@ func (d *docking) stored(n int64) {
 		}
 		d.storedBytes += res.Size
 	}
+	for _, res := range waiting {
+		d.emit(res) // before the waiter is told, which then ends the docking
+	}
 	if len(d.pending) == 0 {
 		d.wake()
 	}
 	d.mu.Unlock()
-	for _, res := range waiting {
-		d.emit(res)
-	}
 }
 
 // abandon reports every file that was not reached before the device went, and

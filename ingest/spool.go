@@ -33,6 +33,7 @@ type spool struct {
 	mu     sync.Mutex
 	held   map[clip.Digest]int // clips being committed under that digest
 	syncer *durable.Syncer
+	broken []*durable.Syncer // that failed; files written before may still ask them
 }
 
 func openSpool(dir string, reserve int64) (*spool, error) {
@@ -52,7 +53,11 @@ func openSpool(dir string, reserve int64) (*spool, error) {
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.syncer.Close()
+	errs := []error{s.syncer.Close()}
+	for _, b := range s.broken {
+		errs = append(errs, b.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *spool) path(d clip.Digest) string { return filepath.Join(s.dir, d.String()) }
@@ -62,6 +67,9 @@ func (s *spool) room(size int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.dir, &st); err != nil {
 		return fmt.Errorf("measure free space of %s: %w", s.dir, err)
+	}
+	if whole := int64(st.Blocks) * st.Bsize; size > whole-s.reserve {
+		return fmt.Errorf("it has %d MB, more than the dock's whole disk: copy it by other means", size>>20)
 	}
 	if free := int64(st.Bavail) * st.Bsize; free < size+s.reserve {
 		return fmt.Errorf("%w: %d MB free, %d MB needed and %d MB kept for the manifest; free space or wait for uploads",
@@ -77,6 +85,7 @@ func (s *spool) room(size int64) error {
 // the sync at the end finds little left to do.
 type spoolFile struct {
 	*os.File
+	syncer         *durable.Syncer // open since before the first byte, so that no failure is missed
 	written, asked int64
 }
 
@@ -85,6 +94,9 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 	if err := s.room(size); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	syncer := s.syncer
+	s.mu.Unlock()
 	f, err := os.OpenFile(durable.TempName(s.dir), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return nil, spoolError(err)
@@ -97,7 +109,7 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 			return nil, spoolError(err)
 		}
 	}
-	return &spoolFile{File: f}, nil
+	return &spoolFile{File: f, syncer: syncer}, nil
 }
 
 func (f *spoolFile) Write(p []byte) (int, error) {
@@ -167,25 +179,23 @@ func (s *spool) place(f *spoolFile, d clip.Digest) error {
 	return nil
 }
 
-// sync returns when every file placed before the call survives a power cut.
-// After a failure the files of this group must be copied again: what the
-// kernel did with their pages is unknown, so a fresh syncer serves later ones.
-func (s *spool) sync(ctx context.Context) error {
-	s.mu.Lock()
-	syncer := s.syncer
-	s.mu.Unlock()
-	err := syncer.Sync(ctx)
+// sync returns when f, which was placed, survives a power cut. After a failure
+// every file that was being written must be copied again: what the kernel did
+// with its pages is unknown. The kernel tells an error once to each handle, so
+// a file asks the one that was open before it; later files get a fresh one.
+func (s *spool) sync(ctx context.Context, f *spoolFile) error {
+	err := f.syncer.Sync(ctx)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.syncer == syncer {
+	if s.syncer == f.syncer {
 		fresh, openErr := durable.NewSyncer(s.dir)
 		if openErr != nil {
-			return errors.Join(err, openErr)
+			return fmt.Errorf("%w: %w", errSync, openErr)
 		}
-		_ = s.syncer.Close()
+		s.broken = append(s.broken, s.syncer)
 		s.syncer = fresh
 	}
 	return fmt.Errorf("%w: %w", errSync, err)
@@ -193,6 +203,16 @@ func (s *spool) sync(ctx context.Context) error {
 
 // errSync marks clips that were not made durable and must be copied again.
 var errSync = errors.New("write the spool to disk")
+
+// setAside takes a file that has rotted out of the way of a good copy. It is
+// kept for whoever wants to know what became of it.
+func (s *spool) setAside(d clip.Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[d] == 0 {
+		_ = os.Rename(s.path(d), s.path(d)+".damaged")
+	}
+}
 
 // release removes d's file unless a clip being committed or a queue row, as
 // asked by waiting, still needs it.

@@ -75,6 +75,8 @@ type Station struct {
 	alarms  alarms
 	change  broadcast
 
+	broken  sync.Once     // closes stopped
+	stopped chan struct{} // the log cannot be written any more: only a restart finds out what the disk has
 	closing sync.Once
 	closed  error
 
@@ -95,6 +97,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	s := &Station{
 		o: o, cfg: o.Config, state: o.State, now: o.Now, logger: o.Log,
 		retryPause: time.Second,
+		stopped:    make(chan struct{}),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.cfg.Roots = slices.Clone(s.cfg.Roots)
@@ -126,12 +129,8 @@ func (s *Station) open(ctx context.Context) error {
 		return err
 	}
 	s.log, s.vkey, s.authority, s.fresh = id.log, id.vkey, id.authority, id.fresh
-	s.db, err = bbolt.Open(filepath.Join(s.state, "state.db"), 0o600, dbOptions())
-	if err != nil {
-		return stateError(s.state, err)
-	}
-	if err := s.db.Update(makeBuckets); err != nil {
-		return stateError(s.state, err)
+	if s.db, err = openDB(s.state); err != nil {
+		return err
 	}
 	if err := s.openStores(ctx, id); err != nil {
 		return err
@@ -154,10 +153,6 @@ func (s *Station) open(ctx context.Context) error {
 	return s.openSpool()
 }
 
-func dbOptions() *bbolt.Options {
-	return &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType}
-}
-
 // begin makes the first entry of a new log.
 func (s *Station) begin(ctx context.Context, id identity) error {
 	if s.ledger.Size() > 0 || s.o.recovering {
@@ -175,6 +170,12 @@ func (s *Station) begin(ctx context.Context, id identity) error {
 func (s *Station) openSpool() error {
 	var err error
 	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.cfg.Reserve)); err != nil {
+		return stateError(s.state, err)
+	}
+	if s.o.recovering {
+		return nil // what is needed is known only after the log was adopted
+	}
+	if err := s.reconcile(false); err != nil {
 		return stateError(s.state, err)
 	}
 	return s.spool.sweep(s.spoolNeeded)
@@ -197,7 +198,7 @@ func (s *Station) close() error {
 		errs = append(errs, s.spool.close())
 	}
 	for _, c := range s.stores {
-		errs = append(errs, c.close())
+		c.close()
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())

@@ -6,13 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/hash"
@@ -21,10 +18,7 @@ import (
 	"github.com/custodock/custodock/store"
 )
 
-const (
-	uploads  = 128 // clips on their way to one store at once
-	rowBatch = 256
-)
+const rowBatch = 256
 
 // job is one queue row.
 type job struct {
@@ -37,69 +31,6 @@ func (c catalog) enqueue(store string, e manifest.Entry, sum hash.Sum, now time.
 		Leaf:   leafOf(e),
 		SHA256: sum.SHA256, Size: sum.Size, CRC64: sum.CRC64, PartSize: sum.PartSize, Parts: sum.Parts, Since: now,
 	})
-}
-
-// upload drains c's queue until ctx ends: a pass over all rows, then a wait for
-// new ones, or for a while when some failed.
-func (s *Station) upload(ctx context.Context, c *central) error {
-	for failures := 0; ; {
-		failed, err := s.pass(ctx, c)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		switch {
-		case err != nil, failed > 0:
-			failures++
-			if backoff(ctx, failures, nil) != nil {
-				return ctx.Err()
-			}
-		default:
-			failures = 0
-			select {
-			case <-c.wake:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-}
-
-// pass tries every row of c's queue once and returns how many failed.
-func (s *Station) pass(ctx context.Context, c *central) (int64, error) {
-	err := s.reach(ctx, c)
-	if err == nil {
-		err = s.check(ctx, c)
-	}
-	s.storeAlarm(c, err)
-	if err != nil {
-		return 0, err
-	}
-	var failed atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(uploads)
-	for after := int64(-1); ; {
-		jobs, err := s.jobs(c.name, after)
-		if err != nil || len(jobs) == 0 || ctx.Err() != nil {
-			_ = g.Wait()
-			if failed.Load() == 0 && err == nil {
-				s.storeAlarm(c, nil)
-			} else {
-				c.letGo(c.problem())
-			}
-			return failed.Load(), err
-		}
-		after = jobs[len(jobs)-1].n
-		for _, j := range jobs {
-			g.Go(func() error {
-				if err := s.send(ctx, c, j); err != nil && ctx.Err() == nil {
-					failed.Add(1)
-					s.storeAlarm(c, err)
-					s.logger.Warn("upload", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
-				}
-				return nil
-			})
-		}
-	}
 }
 
 // jobs returns the next rows of a store's queue.
@@ -123,21 +54,23 @@ func (s *Station) jobs(name string, after int64) ([]job, error) {
 // send puts one clip into the store and enters it. The spool file goes only
 // after the entry is durable.
 func (s *Station) send(ctx context.Context, c *central, j job) error {
-	path := s.spool.path(j.q.SHA256)
+	if err := s.ensureSpooled(ctx, c, j); err != nil {
+		return err
+	}
 	var info store.Info
 	err := c.use(func(st store.Store) (err error) {
 		info, err = st.Put(ctx, store.Object{
-			Digest: j.q.SHA256, Size: j.q.Size, Path: path, CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts,
+			Digest: j.q.SHA256, Size: j.q.Size, Path: s.spool.path(j.q.SHA256),
+			CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts,
 		})
 		return err
 	})
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		// Set aside, not removed: the next docking of the camera brings a good copy.
-		_ = os.Rename(path, path+".damaged")
-		return fmt.Errorf("spool file of clip %s: %w: dock its camera again", clipName(s.log, j.n), err)
-	case errors.Is(err, fs.ErrNotExist) && !isFile(path):
-		return fmt.Errorf("spool file of clip %s is lost: dock its camera again", clipName(s.log, j.n))
+		s.spool.setAside(j.q.SHA256)
+		return fmt.Errorf("%w: %w", errClip, err)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("%w: %w", errClip, err)
 	case err != nil:
 		return err
 	}
@@ -147,11 +80,59 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	if err := s.spool.release(j.q.SHA256, func() (bool, error) { return s.spoolNeeded(j.q.SHA256) }); err != nil {
 		s.logger.Warn("release spool", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
 	}
+	s.alarms.clear("clip_lost", clipName(s.log, j.n))
 	if s.storedEverywhere(j.n) {
 		s.tellStored(j.n)
 	}
 	s.markDirty()
 	return nil
+}
+
+// errClip marks a failure that is the clip's own: the store is well.
+var errClip = errors.New("dock its camera again")
+
+// ensureSpooled brings the clip's bytes back into the spool from another store
+// when they are not there: a store that was added later gets everything so.
+func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
+	path := s.spool.path(j.q.SHA256)
+	if isFile(path) {
+		return nil
+	}
+	for _, other := range s.stores {
+		if other == c {
+			continue
+		}
+		err := other.use(func(st store.Store) error { return s.fetch(ctx, st, j) })
+		if err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: its spool file %s is lost", errClip, path)
+}
+
+// fetch copies an object of a store into the spool and checks it on the way.
+func (s *Station) fetch(ctx context.Context, st store.Store, j job) error {
+	in, err := st.Open(ctx, store.Name(j.q.SHA256), "")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := s.spool.create(j.q.Size)
+	if err != nil {
+		return err
+	}
+	sum, err := hash.Copy(ctx, out, in, hash.NewPool(buffersPerDocking), false)
+	if err == nil && sum.SHA256 != j.q.SHA256 {
+		err = fmt.Errorf("%s: %w", store.Name(j.q.SHA256), store.ErrDamaged)
+	}
+	if err != nil {
+		out.discard()
+		return err
+	}
+	if err := s.spool.place(out, j.q.SHA256); err != nil {
+		return err
+	}
+	return s.spool.sync(ctx, out)
 }
 
 func (s *Station) enterStored(ctx context.Context, c *central, j job, info store.Info) error {
@@ -179,20 +160,21 @@ func (s *Station) enterStored(ctx context.Context, c *central, j job, info store
 }
 
 func (s *Station) spoolNeeded(d clip.Digest) (needed bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		needed = catalog{tx}.spoolNeeded(d, s.storeNames())
-		return nil
+	err = s.db.View(func(tx *bbolt.Tx) (err error) {
+		needed, err = catalog{tx}.spoolNeeded(d, s.storeNames())
+		return err
 	})
-	return needed, err
+	return needed || err != nil, err
 }
 
-// storedEverywhere reports whether clip n waits for no store.
-func (s *Station) storedEverywhere(n int64) (done bool) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		done = !catalog{tx}.waiting(n, s.storeNames())
-		return nil
+// storedEverywhere reports whether every store said that it has clip n.
+func (s *Station) storedEverywhere(n int64) bool {
+	waiting := true
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		waiting, err = catalog{tx}.waiting(n, s.storeNames())
+		return err
 	})
-	return done
+	return err == nil && !waiting
 }
 
 // spooled reports whether the bytes of clip n are safe: in every store, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +35,7 @@ func (s *Station) startWork() {
 			s.work.group.Go(func() error { return s.upload(ctx, c) })
 		}
 		s.work.group.Go(func() error { return s.publishing(ctx) })
+		s.markDirty() // an earlier run may have left entries unpublished
 	})
 }
 
@@ -60,6 +62,9 @@ func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error 
 	err := s.ensureRun(ctx)
 	if err == nil {
 		err = s.ledger.Commit(ctx, job)
+	}
+	if errors.Is(err, ledger.ErrStopped) {
+		s.broken.Do(func() { close(s.stopped) })
 	}
 	if err != nil && ctx.Err() == nil {
 		s.diskAlarm(spoolError(err))

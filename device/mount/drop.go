@@ -36,18 +36,19 @@ const (
 )
 
 // WatchDrop watches the drop folder at path; see Drop.Watch.
-func WatchDrop(ctx context.Context, path string, quiet time.Duration, now func() time.Time, fn func(path string)) error {
+func WatchDrop(ctx context.Context, path string, quiet time.Duration, now func() time.Time, fn func(path string) bool) error {
 	return Drop{Path: path, Quiet: quiet, Now: now}.Watch(ctx, fn)
 }
 
 // Watch calls fn with the path, relative to the folder, of each file whose size
 // and times have stayed the same for the quiet period, and again when it changed
-// and came to rest once more. It returns the error of ctx, or device.ErrGone when
+// and came to rest once more. When fn reports false, the file could not be taken
+// and is reported again after another quiet period. It returns the error of ctx, or device.ErrGone when
 // the folder was removed, replaced or unmounted.
 //
 // Events only say when to look: what is there is found by listing the folder, at
 // each event, at the end of a quiet period and every Rescan.
-func (d Drop) Watch(ctx context.Context, fn func(path string)) error {
+func (d Drop) Watch(ctx context.Context, fn func(path string) bool) error {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
@@ -78,7 +79,7 @@ func (d Drop) identity() (os.FileInfo, error) {
 
 type dropWatch struct {
 	Drop
-	fn     func(string)
+	fn     func(string) bool
 	root   os.FileInfo // what the folder was at the start
 	events *fsnotify.Watcher
 	rest   *rest
@@ -143,8 +144,11 @@ func (w *dropWatch) look(ctx context.Context) error {
 		return fmt.Errorf("watch drop folder: %w", err)
 	}
 	for _, path := range ready {
-		w.rest.tell(path)
-		w.fn(path)
+		if w.fn(path) {
+			w.rest.tell(path)
+		} else {
+			w.rest.again(path, w.Now())
+		}
 	}
 	return w.trouble(err)
 }

@@ -88,11 +88,12 @@ func drop(t *testing.T, d Drop) (told <-chan string, end func(cancel bool) error
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	paths, done := make(chan string), make(chan error, 1)
 	go func() {
-		done <- d.Watch(ctx, func(p string) {
+		done <- d.Watch(ctx, func(p string) bool {
 			select {
 			case paths <- p:
 			case <-ctx.Done():
 			}
+			return true
 		})
 	}()
 	t.Cleanup(cancel)
@@ -245,11 +246,31 @@ func TestDropTellsOfProblems(t *testing.T) {
 func TestWatchDropErrors(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Symlink(dir, filepath.Join(dir, "link")))
-	fn := func(string) { t.Error("called") }
+	fn := func(string) bool { t.Error("called"); return true }
 	if err := WatchDrop(t.Context(), filepath.Join(dir, "none"), quick, nil, fn); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	if err := WatchDrop(t.Context(), filepath.Join(dir, "link"), quick, nil, fn); !errors.Is(err, device.ErrUnsafe) {
 		t.Error(err)
+	}
+}
+
+// TestDropAgain: a file that could not be taken is reported until it is.
+func TestDropAgain(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	calls := 0
+	err := Drop{Path: dir, Quiet: time.Millisecond}.Watch(ctx, func(string) bool {
+		if calls++; calls == 3 {
+			cancel()
+		}
+		return false
+	})
+	if calls != 3 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d calls, %v", calls, err)
 	}
 }

@@ -57,6 +57,9 @@ func (r *rest) saw(f device.File, now time.Time) bool {
 // tell notes that the file was reported: it is not again until it changes.
 func (r *rest) tell(path string) { r.files[path].told = true }
 
+// again starts the quiet period of a file anew: it could not be taken.
+func (r *rest) again(path string, now time.Time) { r.files[path].since = now }
+
 // end forgets the files a complete listing did not see.
 func (r *rest) end() {
 	for path, s := range r.files {
