@@ -100,7 +100,7 @@ func (h host) hold(dir *os.File, path string) (*Folder, error) {
 		err = f.note(st)
 	}
 	if err != nil {
-		dir.Close()
+		_ = dir.Close()
 		return nil, fmt.Errorf("open folder %q: %w", path, explain(err))
 	}
 	return f, nil
@@ -196,7 +196,7 @@ func (h host) mountByID(id uint64) (*Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer table.Close()
+	defer func() { _ = table.Close() }()
 	mounts, err := ParseMounts(table)
 	if err != nil {
 		return nil, err

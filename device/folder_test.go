@@ -22,7 +22,7 @@ func TestOpenRefusesLinks(t *testing.T) {
 		f, err := Open(dir + "/" + path)
 		wantErr(t, path, err, ErrUnsafe)
 		if err == nil {
-			f.Close()
+			_ = f.Close()
 		} else if !strings.Contains(err.Error(), "readlink -f") {
 			t.Errorf("%s: no advice in %q", path, err)
 		}
@@ -45,13 +45,13 @@ func TestFromFile(t *testing.T) {
 		fd, err := unix.Open(path, flags, 0)
 		must(t, err)
 		file := os.NewFile(uintptr(fd), path)
-		t.Cleanup(func() { file.Close() })
+		t.Cleanup(func() { _ = file.Close() })
 		return file
 	}
 	passed := open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	f, err := FromFile(passed, "")
 	must(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if f.Path() != dir {
 		t.Errorf("path %q, want %q", f.Path(), dir)
 	}
@@ -154,7 +154,7 @@ func injected(t *testing.T) (*Folder, string) {
 	must(t, os.Symlink("../../devices/usb", h.sysfs(id)))
 	f, err := h.open(point)
 	must(t, err)
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	return f, point
 }
 
@@ -182,19 +182,19 @@ func TestAliveKeepsTheContext(t *testing.T) {
 func TestDetachedMount(t *testing.T) {
 	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
 	must(t, err)
-	defer unix.Close(fs)
+	defer func() { _ = unix.Close(fs) }()
 	must(t, unix.FsconfigCreate(fs))
 	mnt, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID)
 	must(t, err)
-	defer unix.Close(mnt)
+	defer func() { _ = unix.Close(mnt) }()
 	fd, err := unix.Openat(mnt, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	must(t, err)
 	dir := os.NewFile(uintptr(fd), "detached")
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	put(t, fmt.Sprintf("/proc/self/fd/%d/DCIM/a", fd))
 	f, err := FromFile(dir, "bay 1")
 	must(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	scan, err := f.Scan(t.Context(), func(File) error { return nil })
 	if err != nil || scan.Files != 1 || !f.MountRoot() {
 		t.Errorf("scan %+v, %v, mount root %v", scan, err, f.MountRoot())

@@ -147,7 +147,7 @@ func TestUnplugInMidRead(t *testing.T) {
 	f, abort := serve(t, "ok")
 	file, err := f.Open("ok/ok.mp4")
 	must(t, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	buf := make([]byte, 64<<10)
 	if n, err := file.ReadAt(buf, 0); n != len(buf) || err != nil {
 		t.Fatalf("read %d, %v", n, err)

@@ -67,7 +67,7 @@ func openFolder(t testing.TB, path string) *Folder {
 	t.Helper()
 	f, err := Open(path)
 	must(t, err)
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 

@@ -84,7 +84,7 @@ func (h host) superblock(block string) volume {
 	if err != nil {
 		return volume{}
 	}
-	defer dev.Close()
+	defer func() { _ = dev.Close() }()
 	return readVolume(dev)
 }
 

@@ -50,7 +50,7 @@ func (f *Folder) openFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(look)
+	defer func() { _ = unix.Close(look) }()
 	var st unix.Statx_t
 	if err := statx(look, "", unix.AT_EMPTY_PATH, &st); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (f *Folder) openFile(path string) (*os.File, error) {
 	// O_NONBLOCK was for the opening alone. Left on, the runtime would poll the
 	// descriptor, which a FUSE file system may answer wrongly or never.
 	if err := unix.SetNonblock(fd, false); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), path), nil
@@ -125,7 +125,7 @@ func (f *Folder) at(path string, flags uint64) (int, error) {
 			}
 			next, err := openat2(dir, head, how, beneath)
 			if dir != root {
-				unix.Close(dir)
+				_ = unix.Close(dir)
 			}
 			if err != nil {
 				return err

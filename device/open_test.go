@@ -55,7 +55,7 @@ func TestOpen(t *testing.T) {
 	f := openFolder(t, cam)
 	file, err := f.Open("real/a.mp4")
 	must(t, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if data, err := io.ReadAll(file); string(data) != "clip" || err != nil {
 		t.Errorf("read %q, %v", data, err)
 	}
@@ -74,14 +74,14 @@ func TestOpen(t *testing.T) {
 		file, err := f.Open(path)
 		wantErr(t, path, err, ErrUnsafe)
 		if err == nil {
-			file.Close()
+			_ = file.Close()
 		}
 	}
 	_, err = f.Open("real/none")
 	wantErr(t, "none", err, os.ErrNotExist)
 	_, err = f.Open(strings.Repeat("n", maxStep+1))
 	wantErr(t, "long name", err, unix.ENAMETOOLONG)
-	f.Close()
+	_ = f.Close()
 	_, err = f.Open("real/a.mp4")
 	wantErr(t, "closed", err, os.ErrClosed)
 }
@@ -102,7 +102,7 @@ func TestAccessTimeStays(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		_, err = io.Copy(io.Discard, file)
 		return err
 	})

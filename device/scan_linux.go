@@ -119,7 +119,7 @@ func (w *walk) enter() error {
 		return w.notEntered(path, err)
 	}
 	dir := os.NewFile(uintptr(fd), path)
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	var st unix.Statx_t
 	if err := statx(fd, "", unix.AT_EMPTY_PATH, &st); err != nil {
 		return w.trouble(path, err)

@@ -70,7 +70,7 @@ func TestScanKeepsRawNames(t *testing.T) {
 	for _, p := range got {
 		file, err := f.Open(p)
 		must(t, err)
-		file.Close()
+		_ = file.Close()
 	}
 }
 
@@ -98,13 +98,13 @@ func chain(t *testing.T, root, name string, depth int) {
 		must(t, unix.Mkdirat(dir, name, 0o755))
 		next, err := unix.Openat(dir, name, unix.O_PATH|unix.O_CLOEXEC, 0)
 		must(t, err)
-		unix.Close(dir)
+		_ = unix.Close(dir)
 		dir = next
 	}
 	fd, err := unix.Openat(dir, "a", unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o644)
 	must(t, err)
-	unix.Close(fd)
-	unix.Close(dir)
+	_ = unix.Close(fd)
+	_ = unix.Close(dir)
 }
 
 func TestScanDeep(t *testing.T) {
@@ -137,7 +137,7 @@ func TestScanDeep(t *testing.T) {
 			}
 			file, err := f.Open(paths[0])
 			must(t, err)
-			file.Close()
+			_ = file.Close()
 		})
 	}
 }

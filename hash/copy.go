@@ -8,12 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// ReadError is a failure of the source, WriteError one of the destination:
-// the first is the camera's fault, the second the dock's.
-type (
-	ReadError  struct{ Err error }
-	WriteError struct{ Err error }
-)
+// ReadError is a failure of the source: the camera's fault.
+type ReadError struct{ Err error }
+
+// WriteError is a failure of the destination: the dock's fault.
+type WriteError struct{ Err error }
 
 func (e *ReadError) Error() string  { return e.Err.Error() }
 func (e *ReadError) Unwrap() error  { return e.Err }

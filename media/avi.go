@@ -47,10 +47,8 @@ func parseAVI(s *source, m *clip.Media) error {
 // the camera.
 func (a *avi) header(s *source, p span, m *clip.Media) error {
 	return s.chunks(p, nil, func(c chunk) error {
-		switch {
-		case c.form == "strl":
-			return s.chunks(c.body, nil, func(c chunk) error { return a.field(s, c, m) })
-		case c.form == "odml":
+		switch c.form {
+		case "strl", "odml":
 			return s.chunks(c.body, nil, func(c chunk) error { return a.field(s, c, m) })
 		}
 		return a.field(s, c, m)

@@ -63,7 +63,7 @@ func (d Drop) Watch(ctx context.Context, fn func(path string) bool) error {
 	if err != nil {
 		return fmt.Errorf("watch drop folder %q: %w", d.Path, err)
 	}
-	defer events.Close()
+	defer func() { _ = events.Close() }()
 	w := &dropWatch{Drop: d, fn: fn, root: root, events: events, rest: newRest(d.Quiet)}
 	return w.run(ctx)
 }
@@ -73,7 +73,7 @@ func (d Drop) identity() (os.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Stat()
 }
 
@@ -103,7 +103,7 @@ func (w *dropWatch) run(ctx context.Context) error {
 				dirty = true
 				timer.Reset(step)
 			}
-		case <-w.events.Errors: // events were lost: look
+		case _ = <-w.events.Errors: // events were lost: look
 			if !dirty {
 				dirty = true
 				timer.Reset(step)
@@ -129,7 +129,7 @@ func (w *dropWatch) look(ctx context.Context) error {
 	if err != nil {
 		return w.trouble(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var ready []string
 	w.rest.begin()
 	_, err = f.Walk(ctx, func(file device.File) error {
@@ -167,7 +167,7 @@ func (w *dropWatch) open() (*device.Folder, error) {
 		err = fmt.Errorf("folder %q: it was replaced or unmounted: %w", w.Path, device.ErrGone)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

@@ -171,7 +171,7 @@ func TestDropWaitsForQuiet(t *testing.T) {
 	case <-grown:
 	}
 	next(t, told, "growing")
-	end(true)
+	_ = end(true)
 }
 
 // An unmount raises no event that fsnotify passes on: the listing finds it.

@@ -192,13 +192,13 @@ func TestOpenFolder(t *testing.T) {
 	tmpfs(t, point)
 	f, err := OpenFolder(point)
 	must(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	dir, err := os.Open(point)
 	must(t, err)
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	g, err := FromFile(dir, point)
 	must(t, err)
-	defer g.Close()
+	defer func() { _ = g.Close() }()
 	if !f.MountRoot() || !g.MountRoot() || f.DeviceID() != g.DeviceID() {
 		t.Errorf("%q and %q", f.DeviceID(), g.DeviceID())
 	}

@@ -29,16 +29,16 @@ func Watch(ctx context.Context, path string, fn func(Change) error) error {
 		return fmt.Errorf("watch mounts: open %s: %w", path, err)
 	}
 	table := os.NewFile(uintptr(fd), path)
-	defer table.Close()
+	defer func() { _ = table.Close() }()
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("watch mounts: %w", err)
 	}
-	defer unix.Close(wake)
+	defer func() { _ = unix.Close(wake) }()
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot block: it is written once
+		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot block: it is written once
 	})
 	defer func() {
 		if !stop() {

@@ -215,7 +215,10 @@ func list(t *testing.T, s store.Store) {
 		}
 	}
 	seen := 0
-	for range s.List(ctx, "") {
+	for _, err := range s.List(ctx, "") {
+		if err != nil {
+			t.Error(err)
+		}
 		if seen++; seen == 2 {
 			break
 		}
