@@ -37,15 +37,16 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 type board struct {
 	desk    Desk
 	lang    string
+	policy  string        // of the dock: what a tile may promise about the camera
 	streams chan struct{} // one token an open event stream
 	beat    time.Duration
 }
 
 // Board is the page of the duty room's screen. It only shows; it answers on
 // loopback names alone. The language is ?lang=, else what the browser asks
-// for, else lang.
-func Board(desk Desk, lang string) http.Handler {
-	b := &board{desk: desk, lang: lang, streams: make(chan struct{}, maxStreams), beat: heartbeat}
+// for, else lang. Policy is the one of the configuration, or "".
+func Board(desk Desk, lang, policy string) http.Handler {
+	b := &board{desk: desk, lang: lang, policy: policy, streams: make(chan struct{}, maxStreams), beat: heartbeat}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /{$}", b.page)
 	m.HandleFunc("GET /events", b.events)
@@ -155,7 +156,7 @@ func (b *board) dock(r *http.Request, lang string) ([]byte, error) {
 	s, err := b.desk.Status(r.Context())
 	view := &dockView{Lost: true}
 	if err == nil {
-		view = viewOf(s, lang)
+		view = viewOf(s, lang, b.policy)
 	}
 	var out bytes.Buffer
 	if failed := templates[lang].ExecuteTemplate(&out, "dock.html", view); failed != nil {

@@ -59,12 +59,18 @@ func TestTilesSayWhatIsTrue(t *testing.T) {
 		{"an error that holds the camera", ingest.BayStatus{State: ingest.BayError, Remaining: 2, Listed: 2, Reason: "disk full"}, "work",
 			[]string{"DO NOT REMOVE", "disk full"}, nil, true},
 		{"taken out", ingest.BayStatus{State: ingest.BayGone, Listed: 22, Done: 15, Remaining: 7, MayTake: true}, "gone",
-			[]string{"PUT IT BACK", "7 clips are not safe yet", "Taken too early"}, nil, true},
+			[]string{"TAKEN OUT TOO EARLY – PUT IT BACK", "7 clips are not safe yet", "Taken out too early"}, nil, true},
 		{"drop folder", ingest.BayStatus{State: ingest.BayCopying, Drop: true, Listed: 90, Done: 88}, "drop",
-			[]string{"RECEIVING", "88 of 90 clips", "Drop folder"}, []string{"DO NOT REMOVE"}, true},
+			[]string{"RECEIVING", "88 of 90 clips", "Drop folder"}, []string{"DO NOT REMOVE", "WAITING"}, true},
+		{"idle drop folder", ingest.BayStatus{State: ingest.BayScanning, Drop: true, Listed: 3, Done: 3, TotalBytes: 9, Bytes: 9}, "drop",
+			[]string{"WAITING FOR FILES", "3 of 3 clips"}, []string{"RECEIVING", "looking for clips", "<progress"}, true},
+		{"one long clip", ingest.BayStatus{State: ingest.BayCopying, Listed: 1, Bytes: 3_000_000, TotalBytes: 4_000_000}, "work",
+			[]string{"DO NOT REMOVE", `max="4000000" value="3000000"`, "0 of 1 clips, 3.0 MB of 4.0 MB"}, nil, true},
+		{"read again after a fault", ingest.BayStatus{State: ingest.BayCopying, Listed: 2, Done: 1, Bytes: 50, TotalBytes: 40}, "work",
+			[]string{`max="40" value="40"`}, nil, true},
 	} {
 		desk := &fakeDesk{status: ingest.Status{Log: "dk3", Bays: []ingest.BayStatus{c.bay}}}
-		page := get(t, Board(desk, "en"), "/", nil).Body.String()
+		page := get(t, Board(desk, "en", ""), "/", nil).Body.String()
 		for _, want := range append(c.says, `class="tile `+c.class+`"`) {
 			if !strings.Contains(page, want) {
 				t.Errorf("%s: the page lacks %q", c.name, want)
@@ -82,6 +88,49 @@ func TestTilesSayWhatIsTrue(t *testing.T) {
 	}
 }
 
+// Under policy dock nothing is erased, and the tile says so where a camera may go.
+func TestTilesSayThatTheCameraKeepsItsClips(t *testing.T) {
+	for _, c := range []struct {
+		bay    ingest.BayStatus
+		policy string
+		want   bool
+	}{
+		{ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 1, Done: 1}, "dock", true},
+		{ingest.BayStatus{State: ingest.BayDone, MayTake: true, Listed: 1, Done: 1}, "central", false},
+		{ingest.BayStatus{State: ingest.BayDone, MayTake: true}, "dock", false},
+		{ingest.BayStatus{State: ingest.BayError, MayTake: true, Listed: 2, Done: 1, Remaining: 1}, "dock", false},
+		{ingest.BayStatus{State: ingest.BayCopying, Listed: 1}, "dock", false},
+		{ingest.BayStatus{State: ingest.BayGone, Listed: 1}, "dock", false},
+	} {
+		desk := &fakeDesk{status: ingest.Status{Bays: []ingest.BayStatus{c.bay}}}
+		page := get(t, Board(desk, "en", c.policy), "/", nil).Body.String()
+		if strings.Contains(page, "the camera keeps its clips") != c.want {
+			t.Errorf("policy %s, %+v: want %v", c.policy, c.bay, c.want)
+		}
+	}
+}
+
+func TestBayText(t *testing.T) {
+	for _, c := range []struct {
+		bay  ingest.BayStatus
+		want string
+	}{
+		{ingest.BayStatus{Drop: true, State: ingest.BayScanning}, "waiting for files"},
+		{ingest.BayStatus{Drop: true, State: ingest.BayCopying, Listed: 1, Done: 1}, "receiving"},
+		{ingest.BayStatus{State: ingest.BayScanning}, "Looking for clips"},
+		{ingest.BayStatus{State: ingest.BayCopying, Listed: 2, Done: 1}, "Copying"},
+		{ingest.BayStatus{State: ingest.BayCopying, Listed: 2, Done: 2}, "Storing"},
+		{ingest.BayStatus{State: ingest.BayDone, Listed: 2, Done: 2}, "Storing"},
+		{ingest.BayStatus{State: ingest.BayDone, Listed: 2, Done: 2, MayTake: true}, "Done"},
+		{ingest.BayStatus{State: ingest.BayGone, Listed: 2, Done: 2}, "Removed"},
+		{ingest.BayStatus{State: "\u202eodd"}, `\u202eodd`},
+	} {
+		if got := BayText(c.bay, "en"); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.bay, got, c.want)
+		}
+	}
+}
+
 func TestForeignBytesAreEscaped(t *testing.T) {
 	evil := "<img src=x onerror=alert(1)>\u202e{{.}}\x1b[2J\xff\"'"
 	desk := &fakeDesk{status: ingest.Status{
@@ -90,7 +139,7 @@ func TestForeignBytesAreEscaped(t *testing.T) {
 		Queue:  []ingest.QueueStatus{{Store: evil, Error: evil}},
 		Alarms: []ingest.Alarm{{Code: "unheard", Text: evil}, {Code: "store_full", Args: []string{evil}}},
 	}}
-	page := get(t, Board(desk, "zh"), "/?lang=zh", nil).Body.String()
+	page := get(t, Board(desk, "zh", ""), "/?lang=zh", nil).Body.String()
 	for _, bad := range []string{"<img", "\u202e", "\x1b", "\xff", "onerror=alert(1)>"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%q reached the page", bad)
@@ -102,7 +151,7 @@ func TestForeignBytesAreEscaped(t *testing.T) {
 }
 
 func TestPageRunsNothingInline(t *testing.T) {
-	w := get(t, Board(&fakeDesk{}, "en"), "/", nil)
+	w := get(t, Board(&fakeDesk{}, "en", ""), "/", nil)
 	if m := regexp.MustCompile(`(?i)<script(?:>| [^>]*>)[^<]|<style|\son[a-z]+=|\sstyle=|javascript:`).FindString(w.Body.String()); m != "" {
 		t.Errorf("inline code: %q", m)
 	}
@@ -119,7 +168,7 @@ func TestPageRunsNothingInline(t *testing.T) {
 		t.Errorf("X-Content-Type-Options %q", got)
 	}
 	for _, path := range []string{"/board.css", "/board.js", "/icon.svg"} {
-		a := get(t, Board(&fakeDesk{}, "en"), path, nil)
+		a := get(t, Board(&fakeDesk{}, "en", ""), path, nil)
 		if a.Code != http.StatusOK || a.Body.Len() == 0 || a.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: %d, %d bytes of %q", path, a.Code, a.Body.Len(), a.Header().Get("Content-Type"))
 		}
@@ -130,7 +179,7 @@ func TestPageRunsNothingInline(t *testing.T) {
 }
 
 func TestOnlyLoopbackNames(t *testing.T) {
-	s := httptest.NewServer(Board(&fakeDesk{}, "en"))
+	s := httptest.NewServer(Board(&fakeDesk{}, "en", ""))
 	defer s.Close()
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
 	for host, want := range map[string]int{
@@ -155,7 +204,7 @@ func TestOnlyLoopbackNames(t *testing.T) {
 }
 
 func TestBoardOnlyShows(t *testing.T) {
-	h := Board(&fakeDesk{}, "en")
+	h := Board(&fakeDesk{}, "en", "")
 	for _, c := range []struct {
 		method, site string
 		want         int
@@ -176,7 +225,7 @@ func TestBoardLanguage(t *testing.T) {
 		{"en", "", "", "en"}, {"zh", "", "", "zh"}, {"en", "?lang=zh", "en-US", "zh"}, {"zh", "?lang=en", "zh-CN", "en"},
 		{"en", "", "zh-CN,zh;q=0.9", "zh"}, {"zh", "", "fr", "zh"}, {"", "?lang=xx", "", "en"},
 	} {
-		page := get(t, Board(&fakeDesk{}, c.config), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
+		page := get(t, Board(&fakeDesk{}, c.config, ""), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
 		big := map[string]string{"en": "Dock a camera", "zh": "请插入执法记录仪"}[c.want]
 		if !strings.Contains(page, `<html lang="`+c.want+`">`) || !strings.Contains(page, big) {
 			t.Errorf("config %q, query %q, Accept-Language %q: no %s page", c.config, c.query, c.accept, c.want)
@@ -195,7 +244,7 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 		}
 	}
 	desk := &fakeDesk{status: ingest.Status{Alarms: []ingest.Alarm{{Code: "disk_full"}, {Code: "stopped"}, {Code: "store_full"}, {Code: "x", Text: "odd thing"}}}}
-	page := get(t, Board(desk, "en"), "/", nil).Body.String()
+	page := get(t, Board(desk, "en", ""), "/", nil).Body.String()
 	if !strings.Contains(page, "The dock&#39;s disk is full") || !strings.Contains(page, "and 2 more alarms") {
 		t.Error("alarms are not all accounted for")
 	}
@@ -207,7 +256,7 @@ func TestGridHoldsEveryTile(t *testing.T) {
 		if _, err := fmt.Sscanf(gridFor(n), "g%dx%d", &cols, &rows); err != nil || cols*rows < n {
 			t.Errorf("%d tiles on %s: %v", n, gridFor(n), err)
 		}
-		css := get(t, Board(&fakeDesk{}, "en"), "/board.css", nil).Body.String()
+		css := get(t, Board(&fakeDesk{}, "en", ""), "/board.css", nil).Body.String()
 		if !strings.Contains(css, "."+gridFor(n)+" {") {
 			t.Errorf("no style for %s", gridFor(n))
 		}
@@ -216,7 +265,7 @@ func TestGridHoldsEveryTile(t *testing.T) {
 
 func TestAFailingDeskPromisesNothing(t *testing.T) {
 	desk := &fakeDesk{err: errors.New("disk on fire"), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayDone, MayTake: true}}}}
-	w := get(t, Board(desk, "en"), "/", nil)
+	w := get(t, Board(desk, "en", ""), "/", nil)
 	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "YOU MAY TAKE IT") ||
 		!strings.Contains(w.Body.String(), "Leave the cameras where they are") {
 		t.Errorf("%d %s", w.Code, w.Body.String())
@@ -256,7 +305,7 @@ func stream(t *testing.T, url string, lastID string) (next func() map[string]str
 
 func TestEventsFollowTheDock(t *testing.T) {
 	desk := &fakeDesk{changed: make(chan struct{}), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayCopying, Listed: 2, Done: 1}}}}
-	s := httptest.NewServer(Board(desk, "en"))
+	s := httptest.NewServer(Board(desk, "en", ""))
 	defer s.Close()
 	next, end := stream(t, s.URL, "")
 	first := next()

@@ -3,6 +3,7 @@ package console
 import (
 	"strings"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
 )
@@ -33,9 +34,10 @@ type tileView struct {
 	State       string
 	Big         string
 	Lines       []string
+	Keeps       string // that nothing is erased
 	Bar         bool
-	Listing     bool // the total still grows: a bar would promise too much
-	Done, Total int
+	Listing     bool  // the total still grows: a bar would promise too much
+	Done, Total int64 // of the bar: bytes, or clips
 	Count       string
 }
 
@@ -46,10 +48,13 @@ type queueView struct {
 	Waiting           bool
 }
 
-func viewOf(s ingest.Status, lang string) *dockView {
+func viewOf(s ingest.Status, lang, policy string) *dockView {
 	v := &dockView{Log: message.Line(s.Log), Authority: message.Line(s.Authority), Size: s.Size, Grid: gridFor(len(s.Bays))}
 	for _, b := range s.Bays {
 		t := tileOf(b, lang)
+		if policy == configs.PolicyDock && t.Class == "free" && b.Listed > 0 {
+			t.Keeps = message.T(lang, "board.keeps")
+		}
 		switch t.Class {
 		case "work":
 			v.Working++
@@ -106,24 +111,56 @@ func gridFor(n int) string {
 	return "g6x5"
 }
 
+// storing reports whether a camera was read whole and stays for the stores'
+// sake alone.
+func storing(b ingest.BayStatus) bool {
+	return !b.Drop && !b.MayTake && b.State != ingest.BayGone && b.State != ingest.BayScanning &&
+		(b.State == ingest.BayDone || b.Listed > 0 && b.Done == b.Listed)
+}
+
+// BayText is the state of a bay in a word or two.
+func BayText(b ingest.BayStatus, lang string) string {
+	switch {
+	case b.Drop && b.State == ingest.BayScanning:
+		return message.T(lang, "bay.idle")
+	case b.Drop && b.State == ingest.BayCopying:
+		return message.T(lang, "bay.receiving")
+	case storing(b):
+		return message.T(lang, "bay.storing")
+	case message.Has("bay." + b.State):
+		return message.T(lang, "bay."+b.State)
+	}
+	return message.Line(b.State)
+}
+
 func tileOf(b ingest.BayStatus, lang string) tileView {
 	t := tileView{
-		Bay: message.Line(b.Bay), Device: message.Line(b.Device), State: message.T(lang, "bay."+b.State),
-		Done: b.Done, Total: b.Listed, Count: message.T(lang, "board.count", b.Done, b.Listed),
+		Bay: message.Line(b.Bay), Device: message.Line(b.Device), State: BayText(b, lang),
+		Done: int64(b.Done), Total: int64(b.Listed), Count: message.T(lang, "board.count", b.Done, b.Listed),
 		Listing: b.State == ingest.BayScanning,
+	}
+	if b.TotalBytes > 0 {
+		// Clips are long: counted alone, a bar would stand still for minutes.
+		t.Done, t.Total = min(b.Bytes, b.TotalBytes), b.TotalBytes
+		t.Count = message.T(lang, "board.bytes", b.Done, b.Listed, message.Size(t.Done), message.Size(t.Total))
 	}
 	switch {
 	case b.Drop:
 		t.Class, t.Big = "drop", message.T(lang, "board.drop.big")
+		if b.State == ingest.BayScanning {
+			t.Big = message.T(lang, "board.drop.idle")
+		}
 		t.State = message.T(lang, "board.drop")
+		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
 	case b.State == ingest.BayGone:
-		t.Class, t.Big = "gone", message.T(lang, "board.back")
+		t.Class, t.Big = "gone", message.T(lang, "board.gone")
+		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
 		t.State = message.T(lang, "board.early")
 		t.Lines = append(t.Lines, putBack(b, lang))
 	case !b.MayTake:
 		t.Class, t.Big, t.Bar = "work", message.T(lang, "board.remove"), true
-		if b.State == ingest.BayDone || (b.Listed > 0 && b.Done == b.Listed && !t.Listing) {
-			t.State, t.Done = message.T(lang, "bay.storing"), b.Stored
+		if storing(b) {
+			t.Done, t.Total = int64(b.Stored), int64(b.Listed)
 			t.Count = message.T(lang, "board.stored", b.Stored, b.Listed)
 		}
 	case b.Remaining > 0 || b.State == ingest.BayError:

@@ -27,7 +27,7 @@ func (a *app) clipsCmd() *cobra.Command {
 			if f.Since, err = parseSince(since, a.now()); err != nil {
 				return err
 			}
-			return a.with(cmd.Context(), true, func(desk console.Desk) error {
+			return a.with(cmd.Context(), false, func(desk console.Desk) error {
 				return a.listClips(cmd, desk, f)
 			})
 		},
@@ -48,7 +48,7 @@ func (a *app) listClips(cmd *cobra.Command, desk console.Desk, f ingest.Filter) 
 	t := newTable(a.say("col.clip"), a.say("col.ingested"), a.say("col.state"), a.say("col.role"), a.say("col.bytes"),
 		a.say("col.cases"), a.say("col.missing"), a.say("col.path")).alignRight(4)
 	err := desk.Clips(cmd.Context(), f, func(c ingest.ClipView) error {
-		t.add(c.Clip, c.Ingested.Local().Format("2006-01-02 15:04"), a.say("state."+c.State), c.Role, message.Size(c.Size),
+		t.add(c.Clip, c.Ingested.UTC().Format("2006-01-02T15:04:05Z"), a.say("state."+c.State), c.Role, message.Size(c.Size),
 			message.Line(strings.Join(c.Tags.Cases, ", ")), a.missing(c.Missing), pathOf(c))
 		return nil
 	})

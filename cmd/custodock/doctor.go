@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/custodock/custodock/console"
@@ -38,6 +41,9 @@ func (a *app) doctorCmd() *cobra.Command {
 func (a *app) printConditions(found []ingest.Condition, cause error) error {
 	bad := 0
 	for _, c := range found {
+		if c.Code == "root" && !c.OK {
+			c = a.emptyRoot(c)
+		}
 		if !c.OK {
 			bad++
 		}
@@ -63,29 +69,102 @@ func (a *app) printConditions(found []ingest.Condition, cause error) error {
 	return nil
 }
 
+// emptyRoot is a root folder that is not there as a note: whatever mounts the
+// first camera makes it.
+func (a *app) emptyRoot(c ingest.Condition) ingest.Condition {
+	c.OK, c.Mend = true, ""
+	c.Text = message.T(message.English, "doctor.root.absent", conditionArg(c, 0))
+	return c
+}
+
 func (a *app) printCondition(c ingest.Condition) error {
 	if a.flags.json {
+		if !c.OK {
+			// What the dock calls a condition is true of it only where it holds.
+			english := app{lang: message.English}
+			c.Text, _ = english.conditionText(c)
+		}
 		return a.printJSON(c)
 	}
 	if c.OK && a.flags.quiet {
 		return nil
 	}
-	text := message.Line(c.Text)
-	if key := "doctor." + c.Code + ".text"; a.lang == message.Chinese && message.Has(key) {
-		text = a.say(key)
-		for i, arg := range c.Args {
-			sep := "，"
-			if i == 0 {
-				sep = "："
-			}
-			text += sep + message.Line(arg)
-		}
-	}
+	text, mend := a.conditionText(c)
 	mark := a.say("doctor.ok")
 	if !c.OK {
 		mark = a.say("doctor.mend")
-		text += "\n      " + message.Line(c.Mend)
+		text += "\n      " + mend
 	}
-	_, err := fmt.Fprintf(a.out, "%-4s  %s\n", mark, text)
+	_, err := fmt.Fprintf(a.out, "%s  %s\n", runewidth.FillRight(mark, 4), text)
 	return err
+}
+
+// conditionText is what a condition found and, where it failed, what mends it.
+// A code without sentences is told as the dock told it.
+func (a *app) conditionText(c ingest.Condition) (text, mend string) {
+	if c.Code == "alarm" {
+		return a.alarmCondition(c)
+	}
+	found := "ok"
+	switch {
+	case c.Code == "root" && c.OK && strings.Contains(c.Text, "not there"):
+		found = "absent"
+	case c.OK:
+	case c.Code == "disk" && len(c.Args) == 0, c.Code == "key" && !strings.HasPrefix(c.Mend, "chmod "):
+		found = "lost" // it was not even found
+	default:
+		found = "bad"
+	}
+	text = a.sentence(c, found)
+	if text == "" {
+		return message.Line(c.Text), message.Line(c.Mend)
+	}
+	if mend = a.sentence(c, found+".do"); mend == "" || c.OK {
+		return text, message.Line(c.Mend)
+	}
+	if c.Code == "store" || c.Code == "state" || found == "lost" {
+		mend += ": " + message.Line(c.Mend) // the cause, which only the dock knows
+	}
+	return text, mend
+}
+
+// sentence is the one of a condition for what was found, with as many of its
+// values as it has room for, or "" where there is none.
+func (a *app) sentence(c ingest.Condition, found string) string {
+	key := "doctor." + c.Code + "." + found
+	format, args := a.say(key), conditionArgs(c)
+	n := strings.Count(format, "%s")
+	if !message.Has(key) || n > len(args) {
+		return ""
+	}
+	return fmt.Sprintf(format, args[:n]...)
+}
+
+// alarmCondition is an alarm as the board shows it, with its cause.
+func (a *app) alarmCondition(c ingest.Condition) (text, mend string) {
+	text, do := console.AlarmText(ingest.Alarm{Code: conditionArg(c, 0), Text: c.Text}, a.lang)
+	if do == "" {
+		return text, message.Line(c.Mend)
+	}
+	return text, do + " (" + message.Line(c.Mend) + ")"
+}
+
+// conditionArgs are the values as a person reads them: of the disk the dock
+// tells MiB, which disks are not sold in.
+func conditionArgs(c ingest.Condition) []any {
+	var out []any
+	for _, arg := range c.Args {
+		if n, err := strconv.ParseInt(arg, 10, 32); err == nil && c.Code == "disk" {
+			arg = message.Size(n << 20)
+		}
+		out = append(out, message.Line(arg))
+	}
+	return out
+}
+
+func conditionArg(c ingest.Condition, i int) string {
+	if i < len(c.Args) {
+		return message.Line(c.Args[i])
+	}
+	return ""
 }

@@ -34,6 +34,10 @@ var (
 	errUsage = errors.New("usage")
 	// errPartly says that some files are not complete; each has said so.
 	errPartly = errors.New("not everything is complete")
+	// errKeyForm says that a key given by a person was copied badly.
+	errKeyForm = errors.New("the verifier key is not whole: copy the line again; nothing was checked")
+	// errUnproved is what every *unprovedError is.
+	errUnproved = errors.New("nothing was checked")
 	// errUnwell says that doctor found something; it has been told.
 	errUnwell = errors.New("something needs a person")
 )
@@ -43,6 +47,12 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string        { return e.text }
 func (e *usageError) Is(target error) bool { return target == errUsage }
+
+// unprovedError says why nothing could be checked, and what to do.
+type unprovedError struct{ text string }
+
+func (e *unprovedError) Error() string        { return errUnproved.Error() + ": " + e.text }
+func (e *unprovedError) Is(target error) bool { return target == errUnproved }
 
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
@@ -57,7 +67,7 @@ func codeOf(err error) int {
 		return exitUsage
 	case errors.Is(err, errPartly):
 		return exitPartly
-	case errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
+	case errors.Is(err, errKeyForm), errors.Is(err, errUnproved), errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
 		errors.Is(err, manifest.ErrUntrusted), errors.Is(err, manifest.ErrForked):
 		return exitMismatch
 	case errors.Is(err, access.ErrDenied):
@@ -72,6 +82,8 @@ var known = []struct {
 	key string
 }{
 	{errUsage, "err.usage"},
+	{errKeyForm, "err.key_form"},
+	{errUnproved, "err.unproved"},
 	{access.ErrDenied, "err.denied"},
 	{ingest.ErrNoClip, "err.no_clip"},
 	{ingest.ErrNoState, "err.no_state"},

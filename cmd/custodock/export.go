@@ -81,7 +81,7 @@ func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) er
 	}
 	return errors.Join(
 		a.println(a.sayN("export.done", len(clips), message.Safe(dir))),
-		a.println(a.say("export.check", message.Safe(dir), key)),
+		a.println(a.say("export.check", shellQuote(dir), shellQuote(key))),
 	)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,7 +32,7 @@ func (a *app) ingestCmd() *cobra.Command {
 			if wait < 0 {
 				return usagef("--wait %s: time does not run backwards", wait)
 			}
-			said, err := tags.tags()
+			said, err := a.tags(tags)
 			if err != nil {
 				return err
 			}
@@ -66,6 +67,9 @@ func openFolders(args []string) ([]folder, error) {
 		path, file, err := openFolder(arg)
 		if err != nil {
 			closeFolders(out)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w: name the folder where the camera is mounted", err)
+			}
 			return nil, fmt.Errorf("open %s: %w", message.Safe(arg), err)
 		}
 		if seen[path] {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,17 +18,20 @@ import (
 type ingestPrinter struct {
 	a *app
 
-	mu       sync.Mutex
-	meter    *meter
-	progress []ingest.Progress // of each folder
-	sum      ingest.Summary
-	done     int // folders that came to an end
-	errs     []error
-	writeErr error // the first that could not be told
+	mu        sync.Mutex
+	meter     *meter
+	progress  []ingest.Progress // of each folder
+	told      []ingest.Summary  // of each folder, by the files told so far
+	reasons   []string          // why clips are on this dock only, each once
+	sum       ingest.Summary
+	done      int // folders that came to an end
+	unreached int // files of folders that did not
+	errs      []error
+	writeErr  error // the first that could not be told
 }
 
 func (a *app) newIngestPrinter(folders int) *ingestPrinter {
-	p := &ingestPrinter{a: a, progress: make([]ingest.Progress, folders)}
+	p := &ingestPrinter{a: a, progress: make([]ingest.Progress, folders), told: make([]ingest.Summary, folders)}
 	columns := width(a.err)
 	if a.flags.quiet {
 		columns = 0
@@ -45,9 +49,31 @@ func (p *ingestPrinter) event(folder int, e ingest.Event) {
 	}
 	if e.File != nil {
 		p.meter.clear()
+		p.count(&p.told[folder], *e.File)
 		p.keep(p.file(*e.File))
 	}
 }
+
+// count adds a file to what was told of its folder.
+func (p *ingestPrinter) count(s *ingest.Summary, f ingest.FileResult) {
+	switch f.State {
+	case ingest.StateStored:
+		s.Stored++
+	case ingest.StateKnown:
+		s.Known++
+	case ingest.StateRecorded:
+		s.Recorded++
+		if why := message.Line(f.Error); why != "" && !slices.Contains(p.reasons, why) {
+			p.reasons = append(p.reasons, why)
+		}
+	case ingest.StateUnstable:
+		s.Unstable++
+	default:
+		s.Failed++
+	}
+}
+
+func settled(s ingest.Summary) int { return s.Stored + s.Known + s.Recorded + s.Unstable + s.Failed }
 
 func (p *ingestPrinter) keep(err error) {
 	if p.writeErr == nil {
@@ -85,7 +111,7 @@ func (p *ingestPrinter) file(f ingest.FileResult) error {
 	}
 	line := fmt.Sprintf("%s  %s  %9s  %s", runewidth.FillRight(p.a.say("state."+f.State), 8),
 		runewidth.FillRight(clip, 12), message.Size(f.Size), message.Safe(path))
-	if f.Error != "" {
+	if f.Error != "" && f.State != ingest.StateRecorded { // whose reason the summary tells
 		line += ": " + message.Line(f.Error)
 	}
 	_, err := fmt.Fprintln(p.a.out, line)
@@ -95,7 +121,14 @@ func (p *ingestPrinter) file(f ingest.FileResult) error {
 func (p *ingestPrinter) ended(folder int, sum ingest.Summary, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	seen := p.progress[folder]
 	p.progress[folder].Listing = false
+	if err != nil && sum.Files == 0 && seen.Files > 0 {
+		// The daemon was left before it could sum up.
+		sum = p.told[folder]
+		sum.Files, sum.Bytes = seen.Files, seen.TotalBytes
+	}
+	p.unreached += max(0, sum.Files-settled(sum))
 	p.sum.Files += sum.Files
 	p.sum.Bytes += sum.Bytes
 	p.sum.Stored += sum.Stored
@@ -139,6 +172,18 @@ func (p *ingestPrinter) summary(took time.Duration) error {
 		return p.a.printJSON(map[string]ingest.Summary{"summary": p.sum})
 	}
 	s := p.sum
-	return p.a.println(p.a.sayN("ingest.summary", s.Files, message.Size(s.Bytes), s.Stored, s.Known, s.Recorded,
-		s.Unstable, s.Failed, s.Skipped, shortTime(took)))
+	if len(p.errs) > 0 && p.done == 0 && s.Files+s.Skipped == 0 {
+		return nil // nothing was taken in: the error says it all
+	}
+	errs := []error{p.a.println(p.a.sayN("ingest.summary", s.Files, message.Size(s.Bytes), s.Stored, s.Known, s.Recorded,
+		s.Unstable, s.Failed, s.Skipped, shortTime(took)))}
+	for _, why := range p.reasons {
+		_, err := fmt.Fprintln(p.a.out, p.a.say("ingest.recorded", why))
+		errs = append(errs, err)
+	}
+	if p.unreached > 0 {
+		_, err := fmt.Fprintln(p.a.out, p.a.sayN("ingest.unreached", p.unreached))
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

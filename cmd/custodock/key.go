@@ -12,7 +12,7 @@ func (a *app) keyCmd() *cobra.Command {
 		Short: a.say("cmd.key.show"),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), true, func(desk console.Desk) error {
+			return a.with(cmd.Context(), false, func(desk console.Desk) error {
 				key, err := desk.Key(cmd.Context())
 				if err != nil {
 					return err

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/custodock/custodock/console"
 	"github.com/custodock/custodock/ingest"
+	"github.com/custodock/custodock/manifest"
 )
 
 func (a *app) logCmd() *cobra.Command {
@@ -50,9 +53,12 @@ func (a *app) recoverCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Old != "" && !o.New {
-				return usagef("--old names the log that a new one follows: give --new as well")
+				return usagef("--old names the log that a new one follows: custodock log recover --new --old %s", shellQuote(o.Old))
 			}
 			key, err := ingest.Recover(cmd.Context(), a.options(false), o)
+			if errors.Is(err, manifest.ErrForked) && !o.New {
+				return fmt.Errorf("%w: run: %s", err, a.commandLine("log recover --new"))
+			}
 			if err != nil {
 				return err
 			}

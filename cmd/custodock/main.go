@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a dock's system may have no zones, and zone: names one
 )
 
 func main() { os.Exit(run(os.Args[1:])) }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +39,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	asked := ""
 	switch {
 	case err == nil:
-		a.cfg, asked = cfg, cfg.Lang
+		a.cfg, asked, a.configFile = cfg, cfg.Lang, file
 	case given || !errors.Is(err, fs.ErrNotExist):
 		a.started = true // a file in disorder is not a matter of typing
 		return err
@@ -84,7 +86,7 @@ func (a *app) stateDir(given bool) (string, error) {
 // but in the system's place, where only init may.
 func (a *app) options(create bool) ingest.Options {
 	return ingest.Options{
-		State: a.state, Config: a.cfg, Version: version(), Now: a.now, Log: a.logger(),
+		State: a.state, Config: a.cfg, ConfigFile: a.configFile, Version: version(), Now: a.now, Log: a.logger(),
 		Create: create && a.state != systemState, OpenStore: openStore,
 	}
 }
@@ -99,6 +101,7 @@ func (a *app) desk(ctx context.Context, create bool) (desk console.Desk, done fu
 	for {
 		client, err := console.Dial(a.state)
 		if err == nil {
+			a.warnOtherStores(ctx, client)
 			return client, func() error { return nil }, nil
 		}
 		if !errors.Is(err, console.ErrNoDaemon) {
@@ -117,6 +120,36 @@ func (a *app) desk(ctx context.Context, create bool) (desk console.Desk, done fu
 		case <-patience.Done():
 			return nil, nil, err
 		}
+	}
+}
+
+// askStores is how long a daemon may take to name its stores.
+const askStores = 2 * time.Second
+
+// warnOtherStores tells a person whose --store or --config name other stores
+// than the daemon that does the work has: what was typed is not in force.
+func (a *app) warnOtherStores(ctx context.Context, desk console.Desk) {
+	if a.warned || a.flags.quiet || len(a.flags.stores) == 0 && a.flags.config == "" {
+		return
+	}
+	a.warned = true
+	ctx, cancel := context.WithTimeout(ctx, askStores)
+	defer cancel()
+	found, err := desk.Doctor(ctx)
+	if err != nil {
+		return // the command itself meets it again
+	}
+	var theirs, ours []string
+	for _, c := range found {
+		if c.Code == "store" && len(c.Args) == 2 {
+			theirs = append(theirs, c.Args[1])
+		}
+	}
+	for _, s := range a.cfg.Stores {
+		ours = append(ours, s.URL)
+	}
+	if len(theirs) > 0 && !slices.Equal(theirs, ours) {
+		_, _ = fmt.Fprintln(a.err, "custodock: "+a.say("warn.stores", message.Line(strings.Join(theirs, ", "))))
 	}
 }
 

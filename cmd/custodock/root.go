@@ -13,6 +13,7 @@ import (
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/manifest"
 )
 
 // app is one run of the program: what it was given and what its flags say.
@@ -28,9 +29,11 @@ type app struct {
 		stores               []string
 		json, quiet, verbose bool
 	}
-	cfg     configs.Config
-	state   string
-	started bool // a command runs: what fails from here on is not usage
+	cfg        configs.Config
+	configFile string // that cfg was loaded from, "" for the defaults
+	state      string
+	warned     bool // that a daemon has stores of its own
+	started    bool // a command runs: what fails from here on is not usage
 }
 
 func newApp(in io.Reader, out, err io.Writer, env func(string) string) *app {
@@ -62,6 +65,9 @@ func (a *app) tell(cmd *cobra.Command, err error) {
 		return
 	}
 	_, _ = fmt.Fprintln(a.err, "custodock: "+explain(err, a.lang))
+	if errors.Is(err, manifest.ErrForked) && !strings.Contains(err.Error(), "recover --new") {
+		_, _ = fmt.Fprintln(a.err, a.say("err.forked.do", a.commandLine("log recover")))
+	}
 	if errors.Is(err, errUsage) {
 		_, _ = fmt.Fprintln(a.err, a.say("err.help", cmd.CommandPath()))
 	}
@@ -109,6 +115,10 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, a.say("flag.verbose"))
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	root.Version = version()
+	root.SetVersionTemplate(versionText() + "\n")
+	root.InitDefaultVersionFlag()
+	root.Flags().Lookup("version").Usage = a.say("cmd.version")
 	root.SetUsageTemplate(a.usageTemplate(root.UsageTemplate()))
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
@@ -164,13 +174,18 @@ func (a *app) sayN(key string, n int, args ...any) string {
 	return message.N(a.lang, key, n, args...)
 }
 
-// logger writes what the engine has to tell its admin: of a short command what
-// went wrong, of the daemon what it does.
-func (a *app) logger() *slog.Logger { return a.loggerAt(slog.LevelWarn) }
+// logger is the engine's under a short command: silent without -v, because what
+// went wrong is told in the command's own words.
+func (a *app) logger() *slog.Logger {
+	if !a.flags.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return a.daemonLogger()
+}
 
-func (a *app) daemonLogger() *slog.Logger { return a.loggerAt(slog.LevelInfo) }
-
-func (a *app) loggerAt(level slog.Level) *slog.Logger {
+// daemonLogger tells the admin what the daemon does.
+func (a *app) daemonLogger() *slog.Logger {
+	level := slog.LevelInfo
 	switch {
 	case a.flags.verbose:
 		level = slog.LevelDebug

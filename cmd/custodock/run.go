@@ -56,7 +56,7 @@ func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logg
 	g.Go(func() error { return station.Run(ctx) })
 	g.Go(func() error { return console.Serve(ctx, socket, station, log) })
 	if page != nil {
-		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, a.cfg.Lang), log) })
+		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, a.cfg.Lang, a.cfg.Policy), log) })
 	}
 	g.Go(func() error {
 		notify.Watchdog(ctx, a.env, func(ctx context.Context) error {

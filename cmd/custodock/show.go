@@ -74,8 +74,9 @@ func (a *app) showText(d ingest.ClipDetail) string {
 	s.put("leaf", d.Leaf)
 	fmt.Fprintf(&s.b, "\n%s\n", a.say("show.custody"))
 	for _, c := range d.Custody {
-		fmt.Fprintf(&s.b, "  %s  %s  %s  %s\n", c.Time.Local().Format(time.RFC3339), runewidth.FillRight(fmt.Sprintf("%s-%d", c.Log, c.N), 12),
-			runewidth.FillRight(message.Line(c.Type), 15), message.Line(c.Actor))
+		line := fmt.Sprintf("  %s  %s  %s  %s", c.Time.Local().Format(time.RFC3339), runewidth.FillRight(fmt.Sprintf("%s-%d", c.Log, c.N), 12),
+			runewidth.FillRight(message.Line(c.Type), 15), runewidth.FillRight(message.Line(c.Actor), 7))
+		fmt.Fprintln(&s.b, strings.TrimRight(line+"  "+a.custodyNote(c), " "))
 	}
 	return s.b.String()
 }
@@ -83,21 +84,12 @@ func (a *app) showText(d ingest.ClipDetail) string {
 func (a *app) putTags(s *sheet, t clip.Tags) {
 	s.put("cases", bySource(t, "cases", t.Cases...)...)
 	s.put("no_case", bySource(t, "no_case", t.NoCase)...)
-	if t.Place != nil {
-		place := t.Place.Text
-		if t.Place.Lat != nil && t.Place.Lon != nil {
-			place = strings.TrimSpace(fmt.Sprintf("%s %.6f,%.6f", place, *t.Place.Lat, *t.Place.Lon))
-		}
-		s.put("place", bySource(t, "place", place)...)
-	}
-	var people, times []string
-	for _, c := range t.Collectors {
-		people = append(people, strings.Join(strings.Fields(c.Person+" "+c.Badge+" "+c.Unit), " "))
-	}
+	s.put("place", bySource(t, "place", placeText(t.Place))...)
+	var times []string
 	for _, at := range t.Times {
-		times = append(times, strings.Join(strings.Fields(at.Raw+" "+at.Zone+" ("+at.Source+" "+at.Field+")"), " "))
+		times = append(times, strings.Join(strings.Fields(rawTime(at)+" "+at.Zone+" ("+at.Source+" "+at.Field+")"), " "))
 	}
-	s.put("collector", bySource(t, "collectors", people...)...)
+	s.put("collector", bySource(t, "collectors", peopleText(t.Collectors)...)...)
 	s.put("times", times...)
 	s.put("proves", bySource(t, "proves", t.Proves...)...)
 	s.put("matter", bySource(t, "matter", t.Matter)...)
@@ -106,6 +98,34 @@ func (a *app) putTags(s *sheet, t clip.Tags) {
 	if t.Recording != nil {
 		s.put("recording", a.say("show.part", t.Recording.Part, t.Recording.ID))
 	}
+}
+
+func placeText(p *clip.Place) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.Lat != nil && p.Lon != nil:
+		return strings.TrimSpace(fmt.Sprintf("%s %.6f,%.6f", p.Text, *p.Lat, *p.Lon))
+	}
+	return p.Text
+}
+
+func peopleText(collectors []clip.Collector) []string {
+	var out []string
+	for _, c := range collectors {
+		out = append(out, strings.Join(strings.Fields(c.Person+" "+c.Badge+" "+c.Unit), " "))
+	}
+	return out
+}
+
+// rawTime is a time as it was found; of a file's own time the fraction, which
+// says more of the file system than of the camera, is left to the record.
+func rawTime(t clip.Time) string {
+	at, err := time.Parse(time.RFC3339Nano, t.Raw)
+	if t.Field != "mtime" || err != nil {
+		return t.Raw
+	}
+	return at.Format(time.RFC3339)
 }
 
 // bySource adds to each value who said so.
@@ -124,9 +144,12 @@ func (a *app) span(c ingest.ClipView) string {
 	if c.Span == nil {
 		return ""
 	}
-	method := ""
+	method := "none"
 	if c.Offset != nil {
 		method = c.Offset.Method
+	}
+	if key := "show.method." + method; message.Has(key) {
+		method = a.say(key)
 	}
 	return a.say("show.span.text", c.Span.From.Local().Format(time.RFC3339), c.Span.To.Local().Format(time.RFC3339),
 		shortTime(time.Duration(c.Span.ErrorMS)*time.Millisecond), method)

@@ -21,7 +21,7 @@ func (a *app) statusCmd() *cobra.Command {
 		Short: a.say("cmd.status"),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), true, func(desk console.Desk) error {
+			return a.with(cmd.Context(), false, func(desk console.Desk) error {
 				if watch {
 					return a.watch(cmd.Context(), desk)
 				}
@@ -104,7 +104,7 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 		case b.Drop:
 			note = a.say("board.drop")
 		case b.State == ingest.BayGone:
-			note = a.say("board.early")
+			note = a.say("board.gone")
 		case b.MayTake:
 			note = a.say("status.take")
 		}
@@ -115,7 +115,7 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 		if name == "" {
 			name = b.Path
 		}
-		t.add(message.Line(name), message.Line(b.Device), a.say("bay."+b.State), fmt.Sprintf("%d/%d", b.Done, b.Listed),
+		t.add(message.Line(name), message.Line(b.Device), console.BayText(b, a.lang), fmt.Sprintf("%d/%d", b.Done, b.Listed),
 			message.Size(b.TotalBytes), strconv.Itoa(b.Remaining), note)
 	}
 	return t.String()

@@ -21,7 +21,7 @@ func (a *app) tagCmd() *cobra.Command {
 				return usagef("nothing to tag with: give --case, --place, --collector, --proves, --matter, --stage, --party or --no-case")
 			}
 			var err error
-			if r.Change, err = tags.tags(); err != nil {
+			if r.Change, err = a.tags(tags); err != nil {
 				return err
 			}
 			r.Clips = args

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/tag"
 )
 
@@ -53,6 +55,37 @@ func (t *tagFlags) tags() (clip.Tags, error) {
 		return out, usagef("%s", err)
 	}
 	return out, nil
+}
+
+// tags are what the flags say, with a matter of the list that is in force.
+func (a *app) tags(t tagFlags) (clip.Tags, error) {
+	out, err := t.tags()
+	if err == nil && out.Matter != "" {
+		out.Matter, err = a.matter(out.Matter)
+	}
+	return out, err
+}
+
+// matter finds the id of a matter that is named by it, or by its name in either
+// language.
+func (a *app) matter(name string) (string, error) {
+	list, where := configs.Matters, "configs/matters.yaml"
+	if a.cfg.Matters != "" {
+		where = a.cfg.Matters
+		list = func() ([]configs.Matter, error) { return configs.LoadMatters(where) }
+	}
+	matters, err := list()
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, m := range matters {
+		if name == m.ID || name == m.ZH || name == m.EN {
+			return m.ID, nil
+		}
+		ids = append(ids, m.ID)
+	}
+	return "", usagef("--matter %q: it is not on the list of %s: use one of %s", name, message.Safe(where), strings.Join(ids, ", "))
 }
 
 // none reports whether no flag said anything.

@@ -13,15 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/custodock/custodock/console"
+	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store/dir"
 	"github.com/custodock/custodock/verify"
 )
 
 var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
-
-// maxKey bounds a file given as --key.
-const maxKey = 4096
 
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
@@ -65,11 +64,21 @@ func (c *verifyCall) sort(args []string) error {
 		}
 		c.files = append(c.files, arg)
 	}
+	loose := ""
+	for _, file := range c.files {
+		if !isFolder(file) {
+			loose = file
+		}
+	}
 	switch {
+	case c.from != "" && isPackage(c.from):
+		return usagef("--from %s: this is an evidence package: custodock verify %s --key KEY", message.Safe(c.from), shellQuote(c.from))
 	case c.from != "" && c.key == "":
 		return usagef("--from needs --key: a key that lies beside the evidence proves nothing; ask the dock's admin for it")
 	case c.key != "" && c.from == "" && (len(c.clips) > 0 || len(c.files) == 0):
 		return usagef("--key needs --from, the store to read: file:///path")
+	case c.key != "" && c.from == "" && loose != "":
+		return usagef("%s is no package: name the store whose log knows it with --from", message.Safe(loose))
 	}
 	return nil
 }
@@ -87,35 +96,14 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return p.run(ctx, []verify.Options{o}, c)
 	}
 	stores, done, err := a.own(ctx)
+	if errors.Is(err, ingest.ErrNoState) && len(c.files) > 0 {
+		return usagef("give --key, the verifier key from the dock's admin: no dock lives in %s that would know it", message.Safe(a.state))
+	}
 	if err != nil {
 		return err
 	}
 	defer done()
 	return p.run(ctx, stores, c)
-}
-
-// foreign is for someone with no dock.
-func (a *app) foreign(c verifyCall) (verify.Options, func(), error) {
-	o := verify.Options{Key: keyText(c.key)}
-	if c.from == "" {
-		return o, func() {}, nil
-	}
-	r, err := openReader(c.from)
-	if err != nil {
-		return o, nil, err
-	}
-	o.Store = r
-	return o, func() { _ = r.Close() }, nil
-}
-
-// keyText is the key itself, or what a small file of that name holds.
-func keyText(arg string) string {
-	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() && info.Size() <= maxKey {
-		if b, err := os.ReadFile(arg); err == nil {
-			return strings.TrimSpace(string(b))
-		}
-	}
-	return strings.TrimSpace(arg)
 }
 
 // own publishes what the dock has and opens each of its stores for reading.
@@ -166,18 +154,60 @@ func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(ver
 		if !errors.Is(err, verify.ErrMismatch) && err != nil {
 			return report, err
 		}
-		total, bad = report, err
+		total, bad = report, unproved(o, report, err)
 	}
 	for _, file := range c.files {
 		o.Clips = nil
-		report, err := verify.File(ctx, o, file, each)
-		if !errors.Is(err, verify.ErrMismatch) && err != nil {
-			return report, fmt.Errorf("verify %s: %w", message.Safe(file), err)
+		stranger := ""
+		report, err := verify.File(ctx, o, file, func(r verify.Result) error {
+			if r.Clip == "" && r.Result == verify.Mismatch {
+				stranger = noClip(o, file)
+				r.Problem = stranger
+			}
+			return each(r)
+		})
+		if stranger != "" && errors.Is(err, verify.ErrMismatch) {
+			err = &verify.MismatchError{Report: report, Cause: stranger}
+		}
+		err = unproved(o, report, err)
+		if !provedOtherwise(err) && err != nil {
+			return report, fmt.Errorf("verify %s: %w", message.Safe(file), bare(err))
 		}
 		total = add(total, report)
 		bad = errors.Join(bad, err)
 	}
 	return total, bad
+}
+
+// provedOtherwise reports whether err is about the evidence, not about reading it.
+func provedOtherwise(err error) bool {
+	return errors.Is(err, verify.ErrMismatch) || errors.Is(err, errUnproved)
+}
+
+func noClip(o verify.Options, file string) string {
+	name := "this log"
+	if v, err := manifest.ParseKey(o.Key); err == nil {
+		if _, log, ok := manifest.SplitOrigin(v.Name()); ok {
+			name = "log " + log
+		}
+	}
+	return filepath.Base(file) + " is no clip of " + name
+}
+
+// unproved makes of a mismatch that stopped everything an error that says so:
+// where no clip and no file was looked at, none can be called different.
+func unproved(o verify.Options, r verify.Report, err error) error {
+	var m *verify.MismatchError
+	if !errors.As(err, &m) || r.Clips > 0 || len(r.Problems) > 0 {
+		return err
+	}
+	text := m.Cause
+	if v, err := manifest.ParseKey(o.Key); err == nil {
+		if _, log, ok := manifest.SplitOrigin(v.Name()); ok && strings.HasPrefix(m.Cause, manifest.CheckpointPath(log)) {
+			text += ": copy the whole folder log from the store again, and ask the dock's admin whether the key is that of log " + log
+		}
+	}
+	return &unprovedError{text}
 }
 
 func add(a, b verify.Report) verify.Report {

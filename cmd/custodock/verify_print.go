@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mattn/go-runewidth"
 
@@ -45,7 +46,7 @@ func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c veri
 		o.Progress = p.progress()
 		report, err := checkOne(ctx, o, c, each)
 		p.clear()
-		if err != nil && !errors.Is(err, verify.ErrMismatch) {
+		if err != nil && !provedOtherwise(err) {
 			return err
 		}
 		bad = errors.Join(bad, err)
@@ -148,6 +149,21 @@ func (p *verifyPrinter) print(r verify.Result) error {
 	return err
 }
 
+// files names the files that are wrong, at most three.
+func (p *verifyPrinter) files(problems []verify.Problem) string {
+	var names []string
+	for _, problem := range problems {
+		if name := message.Safe(problem.File); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	const most = 3
+	if len(names) > most {
+		return p.a.sayN("verify.more", len(names)-most, strings.Join(names[:most], ", "))
+	}
+	return strings.Join(names, ", ")
+}
+
 func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 	if p.a.flags.json {
 		return p.a.printJSON(map[string]verify.Report{"summary": r})
@@ -167,8 +183,16 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 			return err
 		}
 	}
-	if !good {
-		_, err := fmt.Fprintln(p.a.out, p.a.say("verify.bad", r.OK+r.Disposed+r.RecordErased, r.Clips, r.Missing, r.Mismatch))
+	proved := r.OK + r.Disposed + r.RecordErased
+	switch {
+	case good:
+	case r.Clips == 0 && len(r.Problems) == 0:
+		return nil // the error says that nothing was checked, and why
+	case proved == r.Clips && len(r.Problems) > 0:
+		_, err := fmt.Fprintln(p.a.out, p.a.say("verify.bad.file", p.files(r.Problems), proved, r.Clips))
+		return err
+	default:
+		_, err := fmt.Fprintln(p.a.out, p.a.say("verify.bad", proved, r.Clips, r.Missing, r.Mismatch))
 		return err
 	}
 	return p.a.println(p.a.sayN("verify.good", r.Clips, r.Size, message.Line(r.Origin), message.Size(r.Bytes)))

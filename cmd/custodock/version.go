@@ -23,6 +23,10 @@ func version() string {
 	return info.Main.Version
 }
 
+func versionText() string {
+	return fmt.Sprintf("custodock %s (%s, %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func (a *app) versionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -34,7 +38,7 @@ func (a *app) versionCmd() *cobra.Command {
 			if a.flags.json {
 				return a.printJSON(map[string]string{"version": version(), "go": runtime.Version()})
 			}
-			_, err := fmt.Fprintf(a.out, "custodock %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(a.out, versionText())
 			return err
 		},
 	}
