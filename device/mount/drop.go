@@ -103,7 +103,10 @@ func (w *dropWatch) run(ctx context.Context) error {
 				dirty = true
 				timer.Reset(step)
 			}
-		case _ = <-w.events.Errors: // events were lost: look
+		case err := <-w.events.Errors:
+			if err != nil && w.Problem != nil {
+				w.Problem(err) // events were lost: the listing makes up for them
+			}
 			if !dirty {
 				dirty = true
 				timer.Reset(step)
