@@ -117,6 +117,11 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 		s.change.wake()
 		return
 	default:
+		if ctx.Err() == nil {
+			s.alarms.raise("device_unreadable", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
+			defer s.alarms.clear("device_unreadable", name)
+			s.change.wake()
+		}
 		s.logger.Warn("docking", "camera", printable(point), "stage", closedBy(err), "err", err)
 	}
 	<-ctx.Done()

@@ -132,5 +132,22 @@ func (a *app) ingest(ctx context.Context, desk console.Desk, r ingest.Request, f
 		})
 	}
 	_ = g.Wait()
+	a.tellLost(ctx, desk)
 	return p.finish(a.now().Sub(began))
+}
+
+// tellLost names the clips whose copy on the dock is not whole: the person at
+// hand may have their camera in reach.
+func (a *app) tellLost(ctx context.Context, desk console.Desk) {
+	st, err := desk.Status(ctx)
+	if err != nil {
+		return // the ingest itself says what is wrong
+	}
+	for _, alarm := range st.Alarms {
+		if alarm.Code != "clip_lost" {
+			continue
+		}
+		title, do := console.AlarmText(alarm, a.lang)
+		_, _ = fmt.Fprintf(a.err, "custodock: %s: %s: %s\n", title, message.Line(alarm.Text), do)
+	}
 }

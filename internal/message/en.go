@@ -62,6 +62,8 @@ var english = map[string]string{
 	"alarm.stopped":        "The dock has stopped taking in clips",
 	"alarm.stopped.do":     "Leave the cameras where they are and restart custodock. If it stops again, check the disk.",
 
+	"alarm.clip_lost":            "The dock's copy of a clip is lost or damaged",
+	"alarm.clip_lost.do":         "Dock its camera again: the clip is copied anew.",
 	"alarm.state_read_only":      "The dock's disk is read-only",
 	"alarm.state_read_only.do":   "Nothing is taken in. Check the disk and its cable, then mount it read-write.",
 	"alarm.store_unreachable":    "Central storage does not answer",

@@ -62,6 +62,8 @@ var chinese = map[string]string{
 	"alarm.stopped":        "采集站已停止采集",
 	"alarm.stopped.do":     "请不要取走设备，并重新启动 custodock；若再次停止，请检查磁盘。",
 
+	"alarm.clip_lost":            "本站有文件的副本丢失或损坏",
+	"alarm.clip_lost.do":         "请重新插入原设备，文件会重新采集。",
 	"alarm.state_read_only":      "采集站磁盘只读",
 	"alarm.state_read_only.do":   "已停止采集。请检查磁盘及连线，再以读写方式挂载。",
 	"alarm.store_unreachable":    "中心存储没有应答",
