@@ -211,6 +211,19 @@ func (s *Station) check(ctx context.Context, c *central) error {
 	return err
 }
 
+// storeChecked reports whether any store said that it knows no other history.
+func (s *Station) storeChecked() bool {
+	for _, c := range s.stores {
+		c.mu.Lock()
+		checked := c.checked
+		c.mu.Unlock()
+		if checked {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Station) storeNames() []string {
 	names := make([]string, len(s.stores))
 	for i, c := range s.stores {

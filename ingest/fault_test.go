@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/manifest"
 )
@@ -432,5 +433,19 @@ func TestRottedObject(t *testing.T) {
 	}
 	if spoolFiles(t, s) != 1 {
 		t.Error("the good copy is gone")
+	}
+}
+
+// TestKeyWithoutLog: a key that was there before signs no new beginning while
+// no store can tell what it signed already.
+func TestKeyWithoutLog(t *testing.T) {
+	o, _ := archived(t)
+	if err := os.Remove(filepath.Join(o.State, "state.db")); err != nil {
+		t.Fatal(err)
+	}
+	url, _ := away(t)
+	o.Config.Stores = []configs.Store{storeAt(url)}
+	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "connect a store") {
+		t.Errorf("opened: %v", err)
 	}
 }

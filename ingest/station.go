@@ -158,6 +158,9 @@ func (s *Station) begin(ctx context.Context, id identity) error {
 	if s.ledger.Size() > 0 || s.o.recovering {
 		return nil // what is adopted has a first entry already
 	}
+	if !id.fresh && !s.storeChecked() {
+		return fmt.Errorf("start log %s: its key was there before and no store can tell whether the log was too: connect a store and try again", id.log)
+	}
 	return s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		if tx.Size() > 0 {
 			return nil

@@ -7,11 +7,19 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // a dock's system may have no zones, and zone: names one
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+// memoryLimit is what the collector keeps the heap to, in bytes: a camera with a
+// hundred thousand files must fit a small dock.
+const memoryLimit = 96 << 20
+
+func main() {
+	debug.SetMemoryLimit(memoryLimit)
+	os.Exit(run(os.Args[1:]))
+}
 
 // run is the program; its result is the exit code.
 func run(args []string) int {
