@@ -16,7 +16,7 @@ import (
 type bundle struct {
 	tile     tlog.Tile // of level -1
 	entries  []entry   // nil when the file cannot be read
-	leaves   []byte    // their leaf hashes; without entries those of the tile
+	leaves   []byte    // their leaf hashes; zeros without entries
 	sum      tlog.Hash // over the leaves of a full bundle
 	problems []Problem // of the bundle's own files
 	tiles    []Problem // of the tile of leaf hashes, if the leaves are right
@@ -37,7 +37,7 @@ func (r *run) bundle(ctx context.Context, fs *files, n int64) (*bundle, error) {
 	raws, err := r.entries(ctx, b.tile)
 	if err != nil {
 		b.add(r.path(b.tile), unreadable(err))
-		b.leaves = r.standIn(ctx, n)
+		b.leaves = make([]byte, b.tile.W*tlog.HashSize) // of nothing: locate tells who is proved all the same
 	} else {
 		b.parse(r.path(b.tile), r.head.Log, raws)
 		for _, w := range fs.partial[tileKey{-1, n}].below(b.tile.W) {
@@ -93,17 +93,6 @@ func (r *run) entries(ctx context.Context, t tlog.Tile) ([][]byte, error) {
 		return nil, err
 	}
 	return raws[:t.W], nil
-}
-
-// standIn is the published tile of leaf hashes in place of those of a bundle
-// that cannot be read, so that the rest of the tree can be proved without it.
-func (r *run) standIn(ctx context.Context, n int64) []byte {
-	t := r.tileAt(0, n)
-	data, err := manifest.Tiles(r.logFile(ctx)).ReadTiles([]tlog.Tile{t})
-	if err != nil {
-		return make([]byte, t.W*tlog.HashSize)
-	}
-	return data[0]
 }
 
 // logFile reads files by their path under the log's folder.

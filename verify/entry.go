@@ -213,13 +213,14 @@ func valueEnd(b []byte, objects bool) int {
 		return stringEnd(b)
 	case b[0] == '{' && objects:
 		for i := 1; i < len(b); i++ {
-			if b[i] == '"' {
+			switch b[i] {
+			case '"':
 				end := stringEnd(b[i:])
 				if end < 0 {
 					return -1
 				}
 				i += end - 1
-			} else if b[i] == '}' {
+			case '}':
 				if walkObject(b[:i+1], false, func(string, value) error { return nil }) != nil {
 					return -1
 				}

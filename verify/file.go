@@ -72,7 +72,7 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 	}
 	p := newPlan(x, names)
 	if k, ok := p.place(d); ok {
-		p.objects[k] = object{digest: d, size: size, state: whole}
+		p.objects[k] = object{size: size, state: whole}
 	}
 	for _, f := range p.clips {
 		if err := r.emit(p.judge(f)); err != nil {

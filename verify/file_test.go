@@ -1,10 +1,14 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,16 +72,13 @@ func TestReceipt(t *testing.T) {
 		if got := runFile(t, mem, l.Key, path); got.err != nil || !cmp.Equal(map[string]string{want: verify.OK}, got.says()) {
 			t.Error(got.err, got.says())
 		}
-		for i := range len(proof) * 8 {
-			if i/8 < len("c2sp.org/tlog-proof@") {
-				continue // no longer a proof, but the bytes of some clip
-			}
-			proof[i/8] ^= 1 << (i % 8)
+		for i := range proof {
+			proof[i] ^= 1 << (i * 5 % 8)
 			write(t, path, proof)
 			if got := runFile(t, mem, l.Key, path); !errors.Is(got.err, verify.ErrMismatch) {
-				t.Fatalf("bit %d: %v", i, got.err)
+				t.Fatalf("bit %d of byte %d: %v", i*5%8, i, got.err)
 			}
-			proof[i/8] ^= 1 << (i % 8)
+			proof[i] ^= 1 << (i * 5 % 8)
 		}
 	}
 	write(t, path, l.Proof(1))
@@ -93,9 +94,9 @@ func TestNoPackage(t *testing.T) {
 	if got := runFile(t, nil, l.Key, dir); !errors.Is(got.err, verify.ErrMismatch) {
 		t.Error(got.err)
 	}
-	for _, name := range []string{"manifest-sha256.txt", "tagmanifest-sha256.txt"} {
-		write(t, filepath.Join(dir, name), nil)
-	}
+	write(t, filepath.Join(dir, "manifest-sha256.txt"), nil)
+	list := fmt.Sprintf("%x  manifest-sha256.txt\n", sha256.Sum256(nil))
+	write(t, filepath.Join(dir, "tagmanifest-sha256.txt"), []byte(list))
 	if got := runFile(t, nil, l.Key, dir); !errors.Is(got.err, verify.ErrMismatch) {
 		t.Error("an empty package is proved:", got.err)
 	}
@@ -121,8 +122,16 @@ func TestLog(t *testing.T) {
 	if _, err := verify.Log(context.Background(), o, func(manifest.Entry) error { return stop }); !errors.Is(err, stop) {
 		t.Error(err)
 	}
-	name := manifest.LogPath(verifytest.Name, "tile/entries/000.p/9")
-	mem[name][40] ^= 1
+	// Only the root tells of an entry that was forged together with its leaf hash.
+	bundle, tile := manifest.LogPath(verifytest.Name, "tile/entries/000.p/9"), manifest.LogPath(verifytest.Name, "tile/0/000.p/9")
+	raws, err := manifest.DecodeBundle(mem[bundle], 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raws[8] = bytes.Replace(raws[8], []byte(`"central"`), []byte(`"nowhere"`), 1)
+	leaf := manifest.LeafHash(raws[8])
+	mem[bundle] = manifest.EncodeBundle(raws)
+	copy(mem[tile][8*len(leaf):], leaf[:])
 	if _, err := verify.Log(context.Background(), o, func(manifest.Entry) error { return nil }); !errors.Is(err, verify.ErrMismatch) {
 		t.Error(err)
 	}
@@ -172,5 +181,62 @@ func TestStoredElsewhere(t *testing.T) {
 	})
 	if err != nil || report.OK != 2 {
 		t.Error(err, got)
+	}
+}
+
+// unreadable is a store whose disk cannot read one name.
+type unreadable struct {
+	verifytest.Memory
+	name string
+}
+
+var errDisk = errors.New("input/output error")
+
+func (u unreadable) Open(ctx context.Context, name, version string) (store.File, error) {
+	if name == u.name {
+		return nil, errDisk
+	}
+	return u.Memory.Open(ctx, name, version)
+}
+
+// A file that cannot be read is no proof against its clip, and none for it.
+func TestUnreadable(t *testing.T) {
+	l := sample(t)
+	mem := l.Memory()
+	orphan := store.Name(sha256.Sum256(nil))
+	mem[orphan] = nil
+	for name, want := range map[string]map[string]string{
+		l.Object(3):                             {"dk3v9q-3": verify.Missing},
+		orphan:                                  {orphan: "problem"},
+		manifest.RecordPath(verifytest.Name, 6): {"dk3v9q-6": verify.Mismatch, manifest.RecordPath(verifytest.Name, 6): "problem"},
+		manifest.LogPath(verifytest.Name, "tile/0/000.p/9"):       {manifest.LogPath(verifytest.Name, "tile/0/000.p/9"): "problem"},
+		manifest.LogPath(verifytest.Name, "tile/entries/000.p/6"): {manifest.LogPath(verifytest.Name, "tile/entries/000.p/6"): "problem"},
+	} {
+		var out outcome
+		out.report, out.err = verify.Store(context.Background(), verify.Options{Store: unreadable{mem, name}, Key: l.Key},
+			func(r verify.Result) error {
+				out.results = append(out.results, r)
+				return nil
+			})
+		for file, what := range want {
+			if got := out.says(); got[file] != what || !errors.Is(out.err, verify.ErrMismatch) {
+				t.Errorf("%s: %v, %v", name, got, out.err)
+			}
+		}
+		found := false
+		for _, r := range out.results {
+			found = found || strings.Contains(r.Problem, errDisk.Error())
+		}
+		for _, p := range out.report.Problems {
+			found = found || strings.Contains(p.Problem, errDisk.Error())
+		}
+		if !found {
+			t.Errorf("%s: nothing says why", name)
+		}
+	}
+	head := manifest.CheckpointPath(verifytest.Name)
+	_, err := verify.Store(context.Background(), verify.Options{Store: unreadable{mem, head}, Key: l.Key}, nil)
+	if !errors.Is(err, errDisk) || errors.Is(err, verify.ErrMismatch) {
+		t.Error("a store that cannot be read:", err)
 	}
 }

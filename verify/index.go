@@ -188,11 +188,11 @@ func (x *index) settle() []Problem {
 			x.problem(a.n, "its record (%s) is missing or changed", a.typ)
 		}
 	}
-	// From here on only erasures that took effect count.
-	gone := map[int64]bool{}
+	// An erasure that was announced and did not happen makes no difference.
+	asked := x.erased
+	x.erased = map[int64]bool{}
 	for _, a := range x.absent {
-		gone[a.n] = x.erased[a.n]
+		x.erased[a.n] = asked[a.n]
 	}
-	x.erased, x.absent = gone, nil
 	return x.problems
 }

@@ -29,7 +29,7 @@ func (s *scan) locate(ctx context.Context) (map[int64]string, error) {
 }
 
 func (s *scan) locateIn(ctx context.Context, t tlog.Tile, proved tlog.HashReader, bad map[int64]string) error {
-	b, err := s.run.bundle(ctx, s.fs, t.N)
+	b, err := s.bundle(ctx, s.fs, t.N)
 	if err != nil {
 		return err
 	}

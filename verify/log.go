@@ -92,7 +92,7 @@ func (s *scan) walk(ctx context.Context, each func(manifest.Entry) error) (tlog.
 			s.problems = append(s.problems, s.compare(ctx, s.fs, level, n, data)...)
 		}
 	}
-	work := func(ctx context.Context, n int64) (*bundle, error) { return s.run.bundle(ctx, s.fs, n) }
+	work := func(ctx context.Context, n int64) (*bundle, error) { return s.bundle(ctx, s.fs, n) }
 	emit := func(b *bundle) error { return s.take(ctx, b, each) }
 	if err := ordered(ctx, s.workers(), count((size+manifest.TileWidth-1)/manifest.TileWidth), work, emit); err != nil {
 		return tlog.Hash{}, err

@@ -28,18 +28,18 @@ const (
 	failed
 )
 
-// object is one object some clip needs. There are as many as digests.
+// object is what was found where an object belongs.
 type object struct {
-	digest clip.Digest
-	size   int64 // bytes read
-	state  state
+	size  int64 // bytes read
+	state state
 }
 
 // plan is which clips to report and which objects they need.
 type plan struct {
 	*index
 	clips   []fact
-	objects []object       // by digest
+	digests []clip.Digest  // of all objects needed, sorted
+	objects []object       // in the same order, once they have been read
 	claimed []bool         // objects that are being read or have been
 	trouble map[int]string // by place in objects: why one could not be read
 	unknown []string       // names asked for that are no clips
@@ -60,13 +60,12 @@ func newPlan(x *index, names []string) *plan {
 		}
 	}
 	for _, f := range p.clips {
-		for _, d := range p.needs(f) {
-			p.objects = append(p.objects, object{digest: d})
-		}
+		p.digests = append(p.digests, p.needs(f)...)
 	}
-	slices.SortFunc(p.objects, func(a, b object) int { return bytes.Compare(a.digest[:], b.digest[:]) })
-	p.objects = slices.CompactFunc(p.objects, func(a, b object) bool { return a.digest == b.digest })
-	p.claimed = make([]bool, len(p.objects))
+	slices.SortFunc(p.digests, compareDigests)
+	p.digests = slices.Compact(p.digests)
+	p.objects = make([]object, len(p.digests))
+	p.claimed = make([]bool, len(p.digests))
 	return p
 }
 
@@ -79,10 +78,10 @@ func (p *plan) needs(f fact) []clip.Digest {
 }
 
 func (p *plan) place(d clip.Digest) (int, bool) {
-	return slices.BinarySearchFunc(p.objects, d, func(o object, d clip.Digest) int {
-		return bytes.Compare(o.digest[:], d[:])
-	})
+	return slices.BinarySearchFunc(p.digests, d, compareDigests)
 }
+
+func compareDigests(a, b clip.Digest) int { return bytes.Compare(a[:], b[:]) }
 
 // task is one clip on its way through the readers, with the objects that no
 // clip before it has brought up.
@@ -146,31 +145,32 @@ func (p *plan) tasks(yield func(*task) bool) {
 }
 
 func (r *run) hashObject(ctx context.Context, p *plan, f fact, k int) (object, error) {
-	o := object{digest: p.objects[k].digest}
-	in, err := r.Store.Open(ctx, store.Name(o.digest), p.versions[f.n])
+	want := p.digests[k]
+	in, err := r.Store.Open(ctx, store.Name(want), p.versions[f.n])
 	if errors.Is(err, store.ErrNotExist) && !f.stored && r.Spool != "" {
-		return r.hashSpooled(ctx, o)
+		return r.hashSpooled(ctx, want)
 	}
-	return hashed(ctx, o, in, err)
+	return hashed(ctx, want, in, err)
 }
 
 // hashSpooled hashes an object that waits on the dock for its store.
-func (r *run) hashSpooled(ctx context.Context, o object) (object, error) {
-	in, err := os.Open(filepath.Join(r.Spool, o.digest.String()))
+func (r *run) hashSpooled(ctx context.Context, want clip.Digest) (object, error) {
+	in, err := os.Open(filepath.Join(r.Spool, want.String()))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = store.ErrNotExist
 	}
-	return hashed(ctx, o, in, err)
+	return hashed(ctx, want, in, err)
 }
 
-func hashed(ctx context.Context, o object, in io.ReadCloser, err error) (object, error) {
+func hashed(ctx context.Context, want clip.Digest, in io.ReadCloser, err error) (object, error) {
+	var o object
 	if err == nil {
 		defer func() { _ = in.Close() }()
 		var d clip.Digest
 		d, o.size, err = digest(ctx, in)
 		if err == nil {
 			o.state = damaged
-			if d == o.digest {
+			if d == want {
 				o.state = whole
 			}
 			return o, nil

@@ -17,7 +17,7 @@ func ordered[T, R any](ctx context.Context, workers int, items iter.Seq[T],
 		item T
 		done chan R
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, group := errgroup.WithContext(ctx)
 	jobs := make(chan job)
 	queue := make(chan job, 2*workers)
 	g.Go(func() error {
@@ -28,8 +28,8 @@ func ordered[T, R any](ctx context.Context, workers int, items iter.Seq[T],
 			for _, c := range []chan job{queue, jobs} {
 				select {
 				case c <- j:
-				case <-ctx.Done():
-					return ctx.Err()
+				case <-group.Done():
+					return group.Err()
 				}
 			}
 		}
@@ -38,7 +38,7 @@ func ordered[T, R any](ctx context.Context, workers int, items iter.Seq[T],
 	for range workers {
 		g.Go(func() error {
 			for j := range jobs {
-				res, err := work(ctx, j.item)
+				res, err := work(group, j.item)
 				if err != nil {
 					return err
 				}
@@ -54,11 +54,14 @@ func ordered[T, R any](ctx context.Context, workers int, items iter.Seq[T],
 				if err := emit(res); err != nil {
 					return err
 				}
-			case <-ctx.Done():
-				return ctx.Err()
+			case <-group.Done():
+				return group.Err()
 			}
 		}
 		return nil
 	})
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err() // which may have ended too late for anyone to notice
 }

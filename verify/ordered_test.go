@@ -56,4 +56,12 @@ func TestOrderedEnds(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	ctx, cancel = context.WithCancel(context.Background())
+	err = ordered(ctx, 2, count(1), fail(-1), func(int64) error {
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error("ended at the last moment:", err)
+	}
 }

@@ -13,7 +13,8 @@ import (
 // orphan is an object that no clip of this log needs.
 type orphan struct {
 	object
-	err error
+	name string
+	err  error
 }
 
 // orphans hashes every object that no clip needed, and reports those that are
@@ -37,7 +38,7 @@ func (r *run) orphans(ctx context.Context, p *plan) error {
 				strange = append(strange, Problem{info.Name, "is no file of this store's format"})
 				continue
 			}
-			if k, ok := p.place(d); ok && p.objects[k].state != absent {
+			if _, needed := p.place(d); needed {
 				continue
 			}
 			if !yield(d) {
@@ -47,23 +48,22 @@ func (r *run) orphans(ctx context.Context, p *plan) error {
 	}
 	err := ordered(ctx, r.workers(), names, func(ctx context.Context, d clip.Digest) (orphan, error) {
 		in, err := r.Store.Open(ctx, store.Name(d), "")
-		o, err := hashed(ctx, object{digest: d}, in, err)
-		return orphan{o, err}, ctx.Err()
+		o, err := hashed(ctx, d, in, err)
+		return orphan{o, store.Name(d), err}, ctx.Err()
 	}, r.orphan)
 	r.report.Problems = append(r.report.Problems, strange...)
 	return errors.Join(broken, err)
 }
 
 func (r *run) orphan(o orphan) error {
-	name := store.Name(o.digest)
 	r.report.Bytes += o.size
 	switch o.state {
 	case whole:
 		r.report.Orphans++
 	case damaged:
-		r.report.add(name, "has other bytes than its name says")
+		r.report.add(o.name, "has other bytes than its name says")
 	default:
-		r.report.add(name, "%s", unreadable(o.err))
+		r.report.add(o.name, "%s", unreadable(o.err))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (p *packed) eraser(name string, e manifest.Entry) {
 	target := e.Fields.Sub("target")
 	n, ok := target.Int("n")
 	erased := ClipName(target.Str("log"), n)
-	if _, known := p.entries[erased]; !ok || !known {
+	if _, known := p.entries[erased]; !ok || !known || n >= e.N {
 		p.blame(name, "is about no entry of this package")
 		return
 	}

@@ -55,6 +55,11 @@ func New(t testing.TB, dir string) *Log {
 	return l
 }
 
+// Fork is an empty log of the same name and key in another store.
+func (l *Log) Fork(dir string) *Log {
+	return &Log{Dir: dir, Key: l.Key, t: l.t, signer: l.signer, records: map[int64][]byte{}}
+}
+
 // Write makes a file of the store hold data.
 func (l *Log) Write(name string, data []byte) {
 	l.t.Helper()
