@@ -24,7 +24,10 @@ import (
 // make them wait for its bytes.
 const fileSync = 8 << 20
 
-var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
+// copyBuffer is small because a hundred clips may be copied at once.
+const copyBuffer = 256 << 10
+
+var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // Put implements store.Store. The spool file is linked where it can be, and
 // becomes read-only by that; else it is copied and hashed on the way.
@@ -199,7 +202,7 @@ func (s *Store) copy(ctx context.Context, src, dir *os.File, base string, o stor
 }
 
 func transfer(ctx context.Context, to io.Writer, from io.Reader, h hash.Hash) error {
-	buf := buffers.Get().(*[1 << 20]byte)
+	buf := buffers.Get().(*[copyBuffer]byte)
 	defer buffers.Put(buf)
 	for {
 		if err := ctx.Err(); err != nil {
