@@ -272,6 +272,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// verify.sh hands files on in groups of 500.
+func TestManyClips(t *testing.T) {
+	clips := 510
+	if testing.Short() {
+		clips = 5
+	}
+	l := verifytest.New(t, t.TempDir())
+	var names []string
+	for i := range clips {
+		names = append(names, l.ClipName(l.Clip(fmt.Sprintf("%d.MP4", i), fmt.Sprint(i))))
+	}
+	l.Publish()
+	dir := filepath.Join(t.TempDir(), "p")
+	if err := bundle.Write(context.Background(), options(l, dir, names)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := verifyDir(dir, l.Key); err != nil || len(got) != clips {
+		t.Error(len(got), err)
+	}
+	if out, code := script(t, tools(t), dir, l.Key); code != 0 || strings.Count(out, "\nok ")+1 != clips {
+		t.Errorf("exit %d: %.200s", code, out)
+	}
+}
+
 // An empty folder that exists is as good as none; the same clip is not written twice.
 func TestEmptyFolder(t *testing.T) {
 	l, clips := sample(t)
