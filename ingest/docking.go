@@ -19,7 +19,7 @@ import (
 const (
 	readersPerDocking = 2   // files of one camera read at once
 	committing        = 256 // clips of one camera between their read and their commit
-	buffersPerDocking = 6   // of hash.BufferSize
+	buffersPerDocking = 4   // of hash.BufferSize
 	rounds            = 3   // how often a file that would not keep still is read
 )
 
