@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +9,7 @@ import (
 	"time"
 
 	"github.com/custodock/custodock/clip"
-	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/testbench"
-	"github.com/custodock/custodock/manifest"
 )
 
 // camera makes three clips of 3 MiB on a camera with faults.
@@ -39,7 +36,7 @@ func TestReadFaults(t *testing.T) {
 		"error in mid-clip":    {testbench.Fault{Kind: testbench.ReadError, At: 1 << 20}, StateFailed, "input/output error", false},
 		"error once":           {testbench.Fault{Kind: testbench.ReadError, At: 1 << 20, Times: 1}, StateStored, "", true},
 		"early end":            {testbench.Fault{Kind: testbench.EarlyEOF, At: 2 << 20}, StateUnstable, "of 3145728 bytes came", false},
-		"one-byte reads":       {testbench.Fault{Kind: testbench.ShortRead, N: 4096}, StateStored, "", true},
+		"short reads":          {testbench.Fault{Kind: testbench.ShortRead, N: 4096}, StateStored, "", true},
 		"grows while read":     {testbench.Fault{Kind: testbench.Grow, N: 100}, StateUnstable, "the file does not keep still", false},
 		"cannot be opened":     {testbench.Fault{Kind: testbench.OpenError}, StateFailed, "input/output error", false},
 		"error, then an end":   {testbench.Fault{Kind: testbench.ReadError, At: 0, Times: 2}, StateStored, "", true},
@@ -73,6 +70,36 @@ func TestReadFaults(t *testing.T) {
 				t.Errorf("summary %+v", sum)
 			}
 		})
+	}
+}
+
+// TestOneByteReads: a device that gives one byte at a time gives the same clip.
+func TestOneByteReads(t *testing.T) {
+	behind := t.TempDir()
+	f := testbench.Clips(t, behind, 1, 5000, 8)[0]
+	cam := testbench.Camera(t, behind, testbench.Fault{Path: f.Name, Kind: testbench.ShortRead, N: 1})
+	s := openStation(t, testOptions(t))
+	_, results := take(t, s, cam.Mountpoint, clip.Tags{})
+	if cam.Fired(testbench.ShortRead) < 5000 {
+		t.Fatalf("the fault fired %d times", cam.Fired(testbench.ShortRead))
+	}
+	if r := results[f.Name]; r.State != StateStored || r.SHA256 != f.SHA256 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestSmallDisk: a disk smaller than the reserve that is asked for still works.
+func TestSmallDisk(t *testing.T) {
+	_, o := onDisk(t, 64)
+	o.Config.Reserve = 256 << 20
+	s := openStation(t, o)
+	cam := t.TempDir()
+	testbench.Clips(t, cam, 2, 1<<20, 5)
+	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Stored != 2 {
+		t.Errorf("summary %+v", sum)
+	}
+	if st, err := s.Status(context.Background()); err != nil || st.Reserve >= 64<<20/8 || st.Reserve == 0 {
+		t.Errorf("reserve %d in force, %v", st.Reserve, err)
 	}
 }
 
@@ -252,160 +279,6 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-// TestRestoredState: a state from before the last publishing must not sign.
-func TestRestoredState(t *testing.T) {
-	o := testOptions(t)
-	central := "file://" + filepath.Join(t.TempDir(), "archive")
-	o.Config.Stores = append(o.Config.Stores, storeAt(central))
-	s := openStation(t, o)
-	cam := t.TempDir()
-	testbench.Clips(t, cam, 2, 1000, 1)
-	take(t, s, cam, clip.Tags{})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	backup := filepath.Join(t.TempDir(), "backup")
-	if err := os.CopyFS(backup, os.DirFS(o.State)); err != nil {
-		t.Fatal(err)
-	}
-	s = openStation(t, o)
-	more := t.TempDir()
-	later := testbench.Clips(t, more, 2, 1000, 2)
-	take(t, s, more, clip.Tags{})
-	size := s.ledger.Size()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	o.State = backup
-	if err := os.Chmod(filepath.Join(backup, "key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
-		t.Fatalf("a restored state signs on: %v", err)
-	}
-	if _, err := Recover(context.Background(), o, RecoverOptions{}); err != nil {
-		t.Fatalf("recover: %v", err)
-	}
-	s = openStation(t, o)
-	if s.ledger.Size() <= size {
-		t.Errorf("adopted log has %d entries, the published one %d", s.ledger.Size(), size)
-	}
-	sum, results := take(t, s, more, clip.Tags{})
-	if sum.Known != 2 || results[later[0].Name].SHA256 != later[0].SHA256 {
-		t.Errorf("clips of the adopted log: %+v", sum)
-	}
-}
-
-// TestReinstalledDock: a new dock may not continue a log whose key it lacks.
-func TestReinstalledDock(t *testing.T) {
-	o := testOptions(t)
-	o.Config.Stores = append(o.Config.Stores, storeAt("file://"+filepath.Join(t.TempDir(), "archive")))
-	s := openStation(t, o)
-	cam := t.TempDir()
-	testbench.Clips(t, cam, 1, 1000, 1)
-	take(t, s, cam, clip.Tags{})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	o.State = filepath.Join(t.TempDir(), "fresh")
-	if _, err := Init(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
-		t.Fatalf("init took the log over: %v", err)
-	}
-	vkey, err := Recover(context.Background(), o, RecoverOptions{New: true, Old: o.Config.Log})
-	if err != nil {
-		t.Fatalf("start a linked log: %v", err)
-	}
-	if strings.Contains(vkey, "/"+o.Config.Log+"+") {
-		t.Errorf("the linked log has the old name: %s", vkey)
-	}
-	o.Config.Log = ""
-	s = openStation(t, o)
-	raw, err := s.Entry(context.Background(), "2")
-	if err != nil || !strings.Contains(string(raw), `"origin":"test.example/dtest1"`) {
-		t.Errorf("link entry: %s, %v", raw, err)
-	}
-	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Stored != 1 {
-		t.Errorf("the linked log takes clips: %+v", sum)
-	}
-}
-
-// archived ingests one camera into a dock whose store lies outside its state,
-// and closes the dock.
-func archived(t *testing.T) (Options, string) {
-	t.Helper()
-	o := testOptions(t)
-	o.Config.Stores = append(o.Config.Stores, storeAt("file://"+filepath.Join(t.TempDir(), "archive")))
-	s := openStation(t, o)
-	cam := t.TempDir()
-	testbench.Clips(t, cam, 1, 1000, 1)
-	take(t, s, cam, clip.Tags{})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return o, cam
-}
-
-// TestDiskDeadKeyKept: with the key from its backup, a new dock goes on with
-// the published log.
-func TestDiskDeadKeyKept(t *testing.T) {
-	o, cam := archived(t)
-	key, err := os.ReadFile(filepath.Join(o.State, "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.State = t.TempDir()
-	if err := os.WriteFile(filepath.Join(o.State, "key"), key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Init(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
-		t.Fatalf("init signs a second beginning: %v", err)
-	}
-	if _, err := Recover(context.Background(), o, RecoverOptions{}); err != nil {
-		t.Fatalf("recover: %v", err)
-	}
-	s := openStation(t, o)
-	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Known != 1 {
-		t.Errorf("the clips of the log are not known: %+v", sum)
-	}
-}
-
-// TestKeyLost: a state whose key is gone is set aside whole, and a linked log
-// begins.
-func TestKeyLost(t *testing.T) {
-	o, cam := archived(t)
-	if err := os.Remove(filepath.Join(o.State, "key")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--new --old") {
-		t.Fatalf("open says %v", err)
-	}
-	old := o.Config.Log
-	if _, err := Recover(context.Background(), o, RecoverOptions{New: true, Old: old}); err != nil {
-		t.Fatalf("start a linked log: %v", err)
-	}
-	if !isFile(filepath.Join(o.State, "ended", old, "state.db")) {
-		t.Error("the old state was not kept")
-	}
-	o.Config.Log = ""
-	s := openStation(t, o)
-	if sum, _ := take(t, s, cam, clip.Tags{}); sum.Stored != 1 {
-		t.Errorf("the linked log takes clips: %+v", sum)
-	}
-}
-
-// TestRefusedInit leaves nothing behind that would stop the next one.
-func TestRefusedInit(t *testing.T) {
-	o, _ := archived(t)
-	o.State = filepath.Join(t.TempDir(), "fresh")
-	if _, err := Init(context.Background(), o); !errors.Is(err, manifest.ErrForked) {
-		t.Fatalf("init: %v", err)
-	}
-	o.Config.Log = "dother"
-	if _, err := Init(context.Background(), o); err != nil {
-		t.Errorf("under another name: %v", err)
-	}
-}
-
 // TestRottedObject: bytes that are in the store already but not whole are no
 // reason to let the good copy go.
 func TestRottedObject(t *testing.T) {
@@ -433,19 +306,5 @@ func TestRottedObject(t *testing.T) {
 	}
 	if spoolFiles(t, s) != 1 {
 		t.Error("the good copy is gone")
-	}
-}
-
-// TestKeyWithoutLog: a key that was there before signs no new beginning while
-// no store can tell what it signed already.
-func TestKeyWithoutLog(t *testing.T) {
-	o, _ := archived(t)
-	if err := os.Remove(filepath.Join(o.State, "state.db")); err != nil {
-		t.Fatal(err)
-	}
-	url, _ := away(t)
-	o.Config.Stores = []configs.Store{storeAt(url)}
-	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "connect a store") {
-		t.Errorf("opened: %v", err)
 	}
 }

@@ -62,13 +62,23 @@ func (s *spool) close() error {
 
 func (s *spool) path(d clip.Digest) string { return filepath.Join(s.dir, d.String()) }
 
+// reserveOn is the reserve that is in force on the disk of dir: what was asked
+// for, but no more than an eighth of the disk, or a small one would take nothing.
+func reserveOn(dir string, asked int64) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("measure the disk of %s: %w", dir, err)
+	}
+	return min(asked, int64(st.Blocks)*st.Bsize/8), nil
+}
+
 // room reports ErrFull when size more bytes would eat into the reserve.
 func (s *spool) room(size int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.dir, &st); err != nil {
 		return fmt.Errorf("measure free space of %s: %w", s.dir, err)
 	}
-	if whole := int64(st.Blocks) * st.Bsize; size > whole-s.reserve {
+	if whole := int64(st.Blocks) * st.Bsize; size > whole {
 		return fmt.Errorf("it has %d MB, more than the dock's whole disk: copy it by other means", size>>20)
 	}
 	if free := int64(st.Bavail) * st.Bsize; free < size+s.reserve {
@@ -160,23 +170,24 @@ func (s *spool) unhold(d clip.Digest) {
 
 // place gives a finished temporary file its digest as name. A file that has
 // the name already holds the same bytes, or bytes that have rotted; it may be
-// all that a recorded clip has, so what replaces it is durable first.
+// all that a recorded clip has, so what replaces it is durable first. The
+// kernel decides which of the two it is: a look before the rename would leave
+// room for another clip with the same bytes in between.
 func (s *spool) place(f *spoolFile, d clip.Digest) error {
 	name := f.Name()
-	if isFile(s.path(d)) {
+	err := unix.Renameat2(unix.AT_FDCWD, name, unix.AT_FDCWD, s.path(d), unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EINVAL) { // taken, or the filesystem cannot tell
 		if err := f.Sync(); err != nil {
 			f.discard()
 			return fmt.Errorf("%w: %w", errSync, err)
 		}
+		err = os.Rename(name, s.path(d))
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(name, s.path(d)); err != nil {
-		_ = os.Remove(name)
+	if err != nil {
+		f.discard()
 		return spoolError(err)
 	}
-	return nil
+	return f.Close()
 }
 
 // sync returns when f, which was placed, survives a power cut. After a failure

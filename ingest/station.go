@@ -124,6 +124,11 @@ func (s *Station) open(ctx context.Context) error {
 	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
 		return err
 	}
+	reserve, err := reserveOn(s.state, int64(s.cfg.Reserve))
+	if err != nil {
+		return err
+	}
+	s.cfg.Reserve = configs.Size(reserve)
 	id, err := loadIdentity(s.state, s.cfg, s.o.recovering)
 	if err != nil {
 		return err
@@ -135,7 +140,7 @@ func (s *Station) open(ctx context.Context) error {
 	if err := s.openStores(ctx, id); err != nil {
 		return err
 	}
-	ballast := openBallast(s.state, int64(s.cfg.Reserve))
+	ballast := openBallast(s.state, reserve)
 	s.ledger, err = ledger.Open(s.db, ledger.Options{
 		Log: id.log, Authority: id.authority, Key: id.vkey, Signer: id.signer, Verifier: id.verifier,
 		Now: s.now, Clock: s.clock, Dir: s.state, OnFull: ballast.release,

@@ -98,6 +98,7 @@ func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
 	if isFile(path) {
 		return nil
 	}
+	lost := fmt.Errorf("%w: its spool file %s is lost", errClip, path)
 	for _, other := range s.stores {
 		if other == c {
 			continue
@@ -106,8 +107,9 @@ func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
 		if err == nil {
 			return nil
 		}
+		lost = fmt.Errorf("%w, and cannot be fetched: %w", lost, err)
 	}
-	return fmt.Errorf("%w: its spool file %s is lost", errClip, path)
+	return lost
 }
 
 // fetch copies an object of a store into the spool and checks it on the way.
