@@ -32,6 +32,9 @@ func head(archive string) (published, error) {
 	if err != nil {
 		return p, err
 	}
+	if len(logs) == 0 { // killed between the folder and the first file in it
+		return p, fmt.Errorf("no log in the store: %w", fs.ErrNotExist)
+	}
 	if len(logs) != 1 {
 		return p, fmt.Errorf("%d logs in the store", len(logs))
 	}
