@@ -33,6 +33,11 @@ type Config struct {
 	Key        string   `yaml:"key"`         // file of the private signing key; "" is key in the state folder
 	Lang       string   `yaml:"lang"`        // en or zh
 	Stores     []Store  `yaml:"stores"`      // central storage; none means the embedded store
+	Copies     Copies   `yaml:"copies"`      // how many stores are enough
+	Scrub      Scrub    `yaml:"scrub"`       // reading back what is stored
+	Keep       Keep     `yaml:"keep"`        // clips that stay on the dock after they were stored
+	Alarms     Alarms   `yaml:"alarms"`      // when a person is called, and how
+	Access     Access   `yaml:"access"`      // who may do what through the socket
 	Roots      []string `yaml:"roots"`       // folders under which mounts are cameras
 	Drops      []Drop   `yaml:"drops"`       // folders that files are copied into
 	Bays       []Bay    `yaml:"bays"`        // names of the physical ports
@@ -45,13 +50,6 @@ type Config struct {
 	SM3        bool     `yaml:"sm3"`         // compute SM3 beside SHA-256
 	Matters    string   `yaml:"matters"`     // file with the list of matters; "" is the one that ships
 	Devices    []Device `yaml:"devices"`     // registered devices
-}
-
-// Store is one place of central storage.
-type Store struct {
-	Name   string `yaml:"name"`
-	URL    string `yaml:"url"`     // file:///path or s3://bucket/prefix?endpoint=…
-	FSUUID string `yaml:"fs_uuid"` // filesystem UUID of an archive disk; it is never known by its mount point
 }
 
 // Drop is a folder that files are copied into.
@@ -102,7 +100,16 @@ func Default() Config {
 		RereadDays: 30,
 		Reserve:    256 << 20,
 		Publish:    time.Second,
-		Zone:       "Local",
+		Copies:     Copies{Confirmed: 1},
+		Scrub:      Scrub{Days: 30, Rate: 20 << 20},
+		Keep:       Keep{Percent: 80},
+		Alarms:     Alarms{QueueAge: 6 * time.Hour, Late: 24 * time.Hour, Clock: 15 * time.Second, Disk: 10},
+		Access: Access{
+			Officer: Members{Groups: []string{"custodock-officer"}},
+			Admin:   Members{Groups: []string{"custodock-admin"}},
+			Auditor: Members{Groups: []string{"custodock-auditor"}},
+		},
+		Zone: "Local",
 	}
 }
 

@@ -32,10 +32,12 @@ func TestExampleIsTheDefault(t *testing.T) {
 	}
 	want := Default()
 	want.Stores, want.Drops, want.Bays, want.Devices = []Store{}, []Drop{}, []Bay{}, []Device{}
+	want.Alarms.Command = []string{}
+	want.Access.Officer.Users, want.Access.Admin.Users, want.Access.Auditor.Users = []string{}, []string{}, []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores roots drops bays board policy reread_days reserve publish zone sm3 matters devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays board policy reread_days reserve publish zone sm3 matters devices", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -54,7 +56,12 @@ func TestLoad(t *testing.T) {
 		{"no board", "board: \"\"\n", func(c *Config) { c.Board = "" }},
 		{"everything", strings.Join([]string{
 			"log: dk3v9q", "authority: dock.example.org", "key: /nowhere/key", "lang: zh",
-			"stores: [{name: a, url: 'file:///srv/a', fs_uuid: 3b1c}, {name: b, url: 's3://bucket/p?endpoint=http://h:9000&region=x'}]",
+			"stores: [{name: a, url: 'file:///srv/a', fs_uuid: 3b1c}, {name: b, url: 's3://bucket/p?endpoint=http://h:9000&region=x'," +
+				" lock: governance, retain_days: 3, hold: true, credentials: s3, profile: p, ca: /etc/ca.pem, cert: /etc/c.pem, cert_key: /nowhere/c.key," +
+				" proxy: 'http://p:3128', bandwidth: [{from: '22:00', to: '06:30', rate: 1MiB}]}]",
+			"copies: {stored: 1, confirmed: 2}", "scrub: {days: 0, rate: 1MiB}", "keep: {days: 3, percent: 50}",
+			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, disk: 5}",
+			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
 			"bays: [{name: bay-01, path: 1-1.4}]", "board: '[::1]:80'", "policy: central", "reread_days: 7", "reserve: 1GiB",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml",
@@ -64,7 +71,13 @@ func TestLoad(t *testing.T) {
 			*c = Config{
 				Log: "dk3v9q", Authority: "dock.example.org", Key: "/nowhere/key", Lang: "zh",
 				Stores: []Store{{Name: "a", URL: "file:///srv/a", FSUUID: "3b1c"},
-					{Name: "b", URL: "s3://bucket/p?endpoint=http://h:9000&region=x"}},
+					{Name: "b", URL: "s3://bucket/p?endpoint=http://h:9000&region=x", Lock: LockGovernance, RetainDays: 3, Hold: true,
+						Credentials: "s3", Profile: "p", CA: "/etc/ca.pem", Cert: "/etc/c.pem", CertKey: "/nowhere/c.key",
+						Proxy: "http://p:3128", Bandwidth: []Window{{From: "22:00", To: "06:30", Rate: 1 << 20}}}},
+				Copies: Copies{Stored: 1, Confirmed: 2}, Scrub: Scrub{Rate: 1 << 20}, Keep: Keep{Days: 3, Percent: 50},
+				Alarms: Alarms{Command: []string{"/usr/bin/page", "-q"}, QueueAge: time.Hour, Late: 2 * time.Hour, Clock: time.Second, Disk: 5},
+				Access: Access{Officer: Members{Users: []string{"li"}, Groups: []string{}}, Admin: Members{Groups: []string{"wheel"}},
+					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
 				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Reserve: 1 << 30,
@@ -147,6 +160,20 @@ func TestLoadRefuses(t *testing.T) {
 		{"bay port twice", "bays: [{name: a, path: 1-1}, {name: b, path: 1-1}]\n", 1, 46, "two bays"},
 		{"store twice", "stores: [{name: a, url: 'file:///x'}, {name: a, url: 'file:///y'}]\n", 1, 46, "own name"},
 		{"store scheme", "stores: [{name: a, url: 'ftp://x'}]\n", 1, 25, "file:///path"},
+		{"lock of a folder", "stores: [{name: a, url: 'file:///a', lock: none}]\n", 1, 44, "is a folder"},
+		{"unknown lock", "stores: [{name: a, url: 's3://b', lock: worm}]\n", 1, 41, "compliance"},
+		{"lock in url", "stores: [{name: a, url: 's3://b?lock=worm'}]\n", 1, 25, "endpoint, region, lock and days"},
+		{"endpoint without scheme", "stores: [{name: a, url: 's3://b?endpoint=h:9000'}]\n", 1, 25, "https://host:port"},
+		{"half a client certificate", "stores: [{name: a, url: 's3://b', cert: /c}]\n", 1, 41, "cert_key"},
+		{"proxy with a password", "stores: [{name: a, url: 's3://b', proxy: 'http://a:b@c'}]\n", 1, 42, "without a password"},
+		{"window of no length", "stores: [{name: a, url: 's3://b', bandwidth: [{from: '07:00', to: '07:00', rate: 1MiB}]}]\n", 1, 48, "times of day"},
+		{"copies of more stores", "copies: {stored: 2}\n", 1, 18, "1 to 1"},
+		{"no confirmed copy", "copies: {confirmed: 0}\n", 1, 21, "1 to 1"},
+		{"slow scrub", "scrub: {rate: 1KiB}\n", 1, 15, "64KiB"},
+		{"keep on a full disk", "keep: {percent: 100}\n", 1, 17, "1 to 99"},
+		{"relative alarm command", "alarms: {command: [page]}\n", 1, 19, "absolute"},
+		{"alarm after no time", "alarms: {late: 0s}\n", 1, 16, "1s to"},
+		{"group with a space", "access: {admin: {groups: ['a b']}}\n", 1, 27, "no name"},
 		{"store password", "stores: [{name: a, url: 's3://k:pw@b'}]\n", 1, 25, "password"},
 		{"store secret in query", "stores: [{name: a, url: 's3://b?secret_key=x'}]\n", 1, 25, "password"},
 		{"device id", "devices: [{id: 张三, match: {label: x}}]\n", 1, 16, "neutral"},

@@ -36,7 +36,7 @@ func Load(file string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.checkSecret(d); err != nil {
+	if err := c.checkSecrets(d); err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -55,7 +55,7 @@ func parse(file string, data []byte) (Config, *Document, error) {
 		}
 	}
 	for _, check := range []func(*Document) error{
-		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkDevices,
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkDevices, c.checkAlarms, c.checkAccess,
 	} {
 		if err := check(d); err != nil {
 			return Config{}, nil, err
@@ -64,25 +64,42 @@ func parse(file string, data []byte) (Config, *Document, error) {
 	return c, d, nil
 }
 
-// checkSecret refuses a signing key that others can read. An absent one is no
-// mistake: init makes it.
-func (c *Config) checkSecret(d *Document) error {
-	if c.Key == "" {
+// checkSecrets refuses secret files that others can read. An absent one is no
+// mistake here: init makes the signing key, and a store says what it lacks.
+func (c *Config) checkSecrets(d *Document) error {
+	if err := checkSecret(d, "key", c.Key); err != nil {
+		return err
+	}
+	for i, s := range c.Stores {
+		at := fmt.Sprintf("stores.%d.", i)
+		if filepath.IsAbs(s.Credentials) {
+			if err := checkSecret(d, at+"credentials", s.Credentials); err != nil {
+				return err
+			}
+		}
+		if err := checkSecret(d, at+"cert_key", s.CertKey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSecret(d *Document, at, path string) error {
+	if path == "" {
 		return nil
 	}
-	info, err := os.Stat(c.Key)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return d.Errorf("key", "cannot look at the key: %v", err)
+		return d.Errorf(at, "cannot look at the secret: %v", err)
 	}
 	if !info.Mode().IsRegular() {
-		return d.Errorf("key", "%q is no regular file; name the file of the signing key", c.Key)
+		return d.Errorf(at, "%q is no regular file; name the file of the secret", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return d.Errorf("key", "the secret key %q can be read by others (mode %04o); run: chmod 600 %q",
-			c.Key, info.Mode().Perm(), c.Key)
+		return d.Errorf(at, "the secret key %q can be read by others (mode %04o); run: chmod 600 %q", path, info.Mode().Perm(), path)
 	}
 	return nil
 }
@@ -132,27 +149,6 @@ func (c *Config) checkRules(d *Document) error {
 	return nil
 }
 
-func (c *Config) checkStores(d *Document) error {
-	seen := map[string]bool{}
-	for i, s := range c.Stores {
-		at := fmt.Sprintf("stores.%d", i)
-		if !shortName.MatchString(s.Name) {
-			return d.Errorf(at+".name", "store name %q; use lower-case letters, digits, . _ -, at most 32", s.Name)
-		}
-		if seen[s.Name] {
-			return d.Errorf(at+".name", "a second store named %q; give each its own name", s.Name)
-		}
-		seen[s.Name] = true
-		if problem := urlProblem(s.URL); problem != "" {
-			return d.Errorf(at+".url", "store %s: %s", s.Name, problem)
-		}
-		if s.FSUUID != "" && !plain(s.FSUUID) {
-			return d.Errorf(at+".fs_uuid", "fs_uuid %q; write it as blkid prints it", s.FSUUID)
-		}
-	}
-	return nil
-}
-
 func urlProblem(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
@@ -162,10 +158,35 @@ func urlProblem(raw string) string {
 		return "url carries a password; use the AWS_* variables or a credentials file"
 	case u.Scheme == "file" && u.Host == "" && clean(u.Path) && u.RawQuery == "":
 		return ""
-	case u.Scheme == "s3" && u.Host != "":
-		return ""
+	case u.Scheme == "s3" && u.Host != "" && u.Port() == "" && u.Fragment == "":
+		return queryProblem(u.Query())
 	}
 	return fmt.Sprintf("url %q; use file:///path or s3://bucket/prefix?endpoint=…", raw)
+}
+
+// queryProblem looks at what may stand behind the question mark of an s3:// URL.
+func queryProblem(q url.Values) string {
+	for key, values := range q {
+		v := values[0]
+		switch {
+		case len(values) > 1:
+			return fmt.Sprintf("url gives %s twice; remove one", key)
+		case key == "endpoint":
+			u, err := url.Parse(v)
+			if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+				return fmt.Sprintf("endpoint %q; write https://host:port", v)
+			}
+		case key == "region" && shortName.MatchString(v):
+		case key == "lock" && (v == LockNone || v == LockGovernance || v == LockCompliance):
+		case key == "days":
+			if n, err := strconv.Atoi(v); err != nil || n < 1 || n > 36500 {
+				return fmt.Sprintf("days %q; use 1 to 36500", v)
+			}
+		default:
+			return fmt.Sprintf("url has %s=%q; behind s3://bucket/prefix stand endpoint, region, lock and days only", key, v)
+		}
+	}
+	return ""
 }
 
 func (c *Config) checkFolders(d *Document) error {

@@ -149,7 +149,7 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 		id = string(tx.Bucket(metaBucket).Get(metaKey))
 		return nil
 	})
-	st, err := s.o.OpenStore(ctx, c.cfg.URL, c.cfg.FSUUID, id, id == "")
+	st, err := s.o.OpenStore(ctx, StoreRequest{Store: c.cfg, ID: id, Create: id == "", Journal: journal{s.db, c.name}})
 	if err != nil {
 		c.fail(err)
 		return err

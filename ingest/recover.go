@@ -131,7 +131,7 @@ func lastShown(ctx context.Context, o Options, old string) (*manifest.Checkpoint
 	}
 	var last *manifest.Checkpoint
 	for _, cfg := range storeList(o.State, o.Config) {
-		st, err := o.OpenStore(ctx, cfg.URL, cfg.FSUUID, "", false)
+		st, err := o.OpenStore(ctx, StoreRequest{Store: cfg})
 		if err != nil {
 			return nil, fmt.Errorf("recover: %w", err)
 		}

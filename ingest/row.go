@@ -76,7 +76,8 @@ type queued struct {
 
 // The buckets of state.db beside the ledger's own. Keys: clip big-endian n;
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
-// followed by n; queue the store's name, a zero byte and n; source its string.
+// followed by n; queue the store's name, a zero byte and n; source its string; upload the
+// store's name, a zero byte and what the store names its note.
 var (
 	clipBucket   = []byte("clip")
 	tripleBucket = []byte("triple")
@@ -85,9 +86,10 @@ var (
 	queueBucket  = []byte("queue")
 	sourceBucket = []byte("source")
 	metaBucket   = []byte("meta")
+	uploadBucket = []byte("upload")
 )
 
-var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket}
+var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket}
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 

@@ -42,9 +42,17 @@ type Options struct {
 
 	recovering bool // open although a store shows a longer log
 
-	// OpenStore opens the store at url. An id that is not "" must be the one the
-	// store has; create allows a new store to be laid out in an empty place.
-	OpenStore func(ctx context.Context, url, fsuuid, id string, create bool) (store.Store, error)
+	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
+}
+
+// StoreRequest asks for one configured store to be opened. An ID that is not ""
+// must be the one the store has; Create allows a new store to be laid out in an
+// empty place. Journal is where uploads keep their notes.
+type StoreRequest struct {
+	configs.Store
+	ID      string
+	Create  bool
+	Journal store.Journal
 }
 
 // Station is one dock at work on its state directory.

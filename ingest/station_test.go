@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { testbench.Main(m) }
 
-func openDir(_ context.Context, url, fsuuid, id string, create bool) (store.Store, error) {
-	return dir.Open(strings.TrimPrefix(url, "file://"), dir.Options{ID: id, FSUUID: fsuuid, Create: create})
+func openDir(_ context.Context, r StoreRequest) (store.Store, error) {
+	return dir.Open(strings.TrimPrefix(r.URL, "file://"), dir.Options{ID: r.ID, FSUUID: r.FSUUID, Create: r.Create})
 }
 
 // testOptions are those of a dock in a fresh folder that retries fast.

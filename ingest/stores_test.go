@@ -141,8 +141,8 @@ func (s *slowStore) Put(ctx context.Context, o store.Object) (store.Info, error)
 func TestSlowUpload(t *testing.T) {
 	o := testOptions(t)
 	slow := &slowStore{size: 777, let: make(chan struct{})}
-	o.OpenStore = func(ctx context.Context, url, fsuuid, id string, create bool) (store.Store, error) {
-		st, err := openDir(ctx, url, fsuuid, id, create)
+	o.OpenStore = func(ctx context.Context, r StoreRequest) (store.Store, error) {
+		st, err := openDir(ctx, r)
 		slow.Store = st
 		return slow, err
 	}

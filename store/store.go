@@ -27,6 +27,22 @@ var (
 	ErrFull = errors.New("store is full")
 	// ErrDamaged is wrapped when the bytes sent are not the bytes named.
 	ErrDamaged = errors.New("bytes do not match their digest")
+
+	// What a person has to mend before the store works. The dock goes on by
+	// itself afterwards.
+
+	// ErrDenied is wrapped when the store refuses our credentials, or what
+	// they may do.
+	ErrDenied = errors.New("the store refuses these credentials")
+	// ErrNoBucket is wrapped when the place itself is not there.
+	ErrNoBucket = errors.New("no such bucket")
+	// ErrUnlocked is wrapped when objects shall be locked and the store cannot.
+	ErrUnlocked = errors.New("the store cannot lock objects")
+	// ErrSkewed is wrapped when the store's clock and ours are too far apart.
+	ErrSkewed = errors.New("the clocks of dock and store are too far apart")
+	// ErrStranger is wrapped when something answers that is no store: a
+	// captive portal, a proxy's error page.
+	ErrStranger = errors.New("what answers is no store")
 )
 
 // Info describes one stored version of one name.
@@ -46,7 +62,22 @@ type Object struct {
 	Path     string   // of the spool file
 	CRC64    uint64   // CRC-64/NVME of the whole
 	PartSize int64    // bytes in each part but the last
-	Parts    []uint64 // CRC-64/NVME of each part
+	Parts    []uint64 // CRC-64/NVME of each part; empty when they are not known
+
+	Until   time.Time // least end of retention, where the store locks; zero for none
+	Version string    // that the store said it has of these bytes, "" when it never did
+}
+
+// Journal keeps notes of uploads under way, so that a crash costs only what
+// was under way and nothing is left behind. Notes of one key replace each
+// other; both methods may be called from many goroutines.
+type Journal interface {
+	// Load returns the note under key, nil when there is none.
+	Load(key string) ([]byte, error)
+	// Save makes note durable under key; nil removes it.
+	Save(key string, note []byte) error
+	// Keys lists the keys that start with prefix.
+	Keys(prefix string) ([]string, error)
 }
 
 // Name is where an object with this digest stands in every store.
@@ -84,8 +115,10 @@ type Store interface {
 	// must not exist yet), else ErrStale and nothing changes.
 	Replace(ctx context.Context, name string, data []byte, old string) (Info, error)
 	// Put stores a clip once under Name(o.Digest). An object that is there
-	// already with this size is not written again. ErrDamaged when the bytes
-	// read are not o.Digest's, where the store reads them.
+	// already with this size is not written again; its retention is extended
+	// to o.Until where it ends before, and never shortened. Info is what the
+	// store said of the version afterwards. ErrDamaged when the bytes read are
+	// not o.Digest's, where the store reads them.
 	Put(ctx context.Context, o Object) (Info, error)
 	// URL names the store as it was configured, without secrets.
 	URL() string

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/dir"
 )
@@ -61,12 +62,12 @@ func quoteScheme(scheme string) string {
 }
 
 // openStore opens a store for the engine.
-func openStore(_ context.Context, raw, fsuuid, id string, create bool) (store.Store, error) {
-	path, err := storePath(raw)
+func openStore(_ context.Context, r ingest.StoreRequest) (store.Store, error) {
+	path, err := storePath(r.URL)
 	if err != nil {
 		return nil, err
 	}
-	return dir.Open(path, dir.Options{Create: create, ID: id, FSUUID: fsuuid})
+	return dir.Open(path, dir.Options{Create: r.Create, ID: r.ID, FSUUID: r.FSUUID})
 }
 
 // openReader opens a store, or a copy of one, for proving. A plain path is
