@@ -21,10 +21,14 @@ var ErrNoClip = errors.New("no such clip on this dock")
 type catalog struct{ tx *bbolt.Tx }
 
 func makeBuckets(tx *bbolt.Tx) error {
+	counted := tx.Bucket(loadBucket) != nil || tx.Bucket(queueBucket) == nil
 	for _, name := range allBuckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
+	}
+	if !counted { // the state of an older version
+		return recount(tx)
 	}
 	return nil
 }
@@ -99,7 +103,7 @@ func (c catalog) holders(d clip.Digest) []int64 {
 // counts is that a store said it has the clip, not that a row asks for it.
 func (c catalog) waiting(n int64, stores []string) (bool, error) {
 	for _, store := range stores {
-		if c.tx.Bucket(queueBucket).Get(queueKey(store, n)) != nil {
+		if c.queued(store, n) {
 			return true, nil
 		}
 	}

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -41,41 +40,6 @@ func (s *Station) Status(_ context.Context) (Status, error) {
 		st.Queue = append(st.Queue, q)
 	}
 	return st, nil
-}
-
-func (s *Station) queue(c *central) (QueueStatus, error) {
-	q := QueueStatus{Store: c.name}
-	if err := c.problem(); err != nil {
-		q.Error = err.Error()
-	}
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		prefix := append([]byte(c.name), 0)
-		cur := tx.Bucket(queueBucket).Cursor()
-		for k, v := cur.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cur.Next() {
-			var row queued
-			if err := decode(v, &row); err != nil {
-				return err
-			}
-			if q.Clips == 0 {
-				q.Oldest = row.Since
-			}
-			q.Clips++
-			q.Bytes += row.Size
-		}
-		return nil
-	})
-	return q, err
-}
-
-// queueEmpty reports whether no clip waits for any store.
-func (s *Station) queueEmpty() bool {
-	empty := true
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		k, _ := tx.Bucket(queueBucket).Cursor().First()
-		empty = k == nil
-		return nil
-	})
-	return empty
 }
 
 // Clips calls fn for each clip the filter selects, oldest first.

@@ -39,35 +39,18 @@ func (s *Station) reconcile(always bool) error {
 	})
 }
 
-// dropRows removes rows for stores that are not configured any more.
-func dropRows(tx *bbolt.Tx, stores []string) error {
-	cur := tx.Bucket(queueBucket).Cursor()
-	for k, _ := cur.First(); k != nil; k, _ = cur.Next() {
-		name, _, _ := strings.Cut(string(k), "\x00")
-		if slices.Contains(stores, name) {
-			continue
-		}
-		if err := cur.Delete(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // enqueueRow adds the rows that a clip lacks and removes those it does not need.
 func (s *Station) enqueueRow(c catalog, r row, sum hash.Sum) error {
 	lacks := r.lacks(s.storeNames())
 	for _, store := range s.storeNames() {
-		k := queueKey(store, r.N)
-		standing := c.tx.Bucket(queueBucket).Get(k) != nil
 		var err error
 		switch wanted := slices.Contains(lacks, store); {
-		case wanted && !standing:
-			err = c.put(queueBucket, k, queued{
+		case !wanted:
+			err = c.pop(store, r.N, r.Size)
+		case !c.queued(store, r.N):
+			err = c.push(store, r.N, queued{
 				Leaf: r.Leaf, SHA256: r.SHA256, Size: r.Size, CRC64: sum.CRC64, PartSize: sum.PartSize, Parts: sum.Parts, Since: s.now(),
 			})
-		case !wanted && standing:
-			err = c.tx.Bucket(queueBucket).Delete(k)
 		}
 		if err != nil {
 			return err

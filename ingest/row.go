@@ -77,7 +77,8 @@ type queued struct {
 // The buckets of state.db beside the ledger's own. Keys: clip big-endian n;
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
 // followed by n; queue the store's name, a zero byte and n; source its string; upload the
-// store's name, a zero byte and what the store names its note.
+// store's name, a zero byte and what the store names its note; load the store's
+// name.
 var (
 	clipBucket   = []byte("clip")
 	tripleBucket = []byte("triple")
@@ -87,9 +88,10 @@ var (
 	sourceBucket = []byte("source")
 	metaBucket   = []byte("meta")
 	uploadBucket = []byte("upload")
+	loadBucket   = []byte("load")
 )
 
-var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket}
+var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket}
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 

@@ -1,13 +1,10 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -17,39 +14,6 @@ import (
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
-
-const rowBatch = 256
-
-// job is one queue row.
-type job struct {
-	n int64
-	q queued
-}
-
-func (c catalog) enqueue(store string, e manifest.Entry, sum hash.Sum, now time.Time) error {
-	return c.put(queueBucket, queueKey(store, e.N), queued{
-		Leaf:   leafOf(e),
-		SHA256: sum.SHA256, Size: sum.Size, CRC64: sum.CRC64, PartSize: sum.PartSize, Parts: sum.Parts, Since: now,
-	})
-}
-
-// jobs returns the next rows of a store's queue.
-func (s *Station) jobs(name string, after int64) ([]job, error) {
-	var out []job
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		prefix := append([]byte(name), 0)
-		cur := tx.Bucket(queueBucket).Cursor()
-		for k, v := cur.Seek(queueKey(name, after+1)); bytes.HasPrefix(k, prefix) && len(out) < rowBatch; k, v = cur.Next() {
-			j := job{n: int64(binary.BigEndian.Uint64(k[len(prefix):]))}
-			if err := decode(v, &j.q); err != nil {
-				return err
-			}
-			out = append(out, j)
-		}
-		return nil
-	})
-	return out, err
-}
 
 // send puts one clip into the store and enters it. The spool file goes only
 // after the entry is durable.
@@ -139,8 +103,8 @@ func (s *Station) fetch(ctx context.Context, st store.Store, j job) error {
 
 func (s *Station) enterStored(ctx context.Context, c *central, j job, info store.Info) error {
 	return s.commit(ctx, func(tx *ledger.Tx) error {
-		rowKey := queueKey(c.name, j.n)
-		if tx.Bolt().Bucket(queueBucket).Get(rowKey) == nil {
+		cat := catalog{tx.Bolt()}
+		if !cat.queued(c.name, j.n) {
 			return nil
 		}
 		fields := manifest.Object{
@@ -157,7 +121,7 @@ func (s *Station) enterStored(ctx context.Context, c *central, j job, info store
 		if _, err := s.append(tx, manifest.Draft{Type: "clip.stored", Actor: "dock", Fields: fields}); err != nil {
 			return err
 		}
-		return tx.Bolt().Bucket(queueBucket).Delete(rowKey)
+		return cat.pop(c.name, j.n, j.q.Size)
 	})
 }
 
