@@ -21,8 +21,12 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyTagged(e, record)
 	case "clip.stored":
 		return c.applyStored(e)
+	case "clip.confirmed", "clip.damaged":
+		return c.applyProof(e)
 	case "clip.exported":
 		return c.applyStatement(e)
+	case "store.agreed":
+		return c.applyAgreed(e, record)
 	}
 	return nil
 }
@@ -67,23 +71,29 @@ func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return fmt.Errorf("read record of entry %d: %w", e.N, err)
 	}
-	return c.change(e, func(r *row) { r.Tags = tag.Merge(r.Tags, rec.Tags) })
+	return c.change(e, func(r *row) error {
+		r.Tags = tag.Merge(r.Tags, rec.Tags)
+		return nil
+	})
 }
 
 func (c catalog) applyStored(e manifest.Entry) error {
 	store := e.Fields.Str("store")
-	return c.change(e, func(r *row) {
+	return c.change(e, func(r *row) error {
 		if r.Stored == nil {
 			r.Stored = map[string]int64{}
 		}
 		r.Stored[store] = e.N
+		return c.schedule(r, store, e.T)
 	})
 }
 
-func (c catalog) applyStatement(e manifest.Entry) error { return c.change(e, func(*row) {}) }
+func (c catalog) applyStatement(e manifest.Entry) error {
+	return c.change(e, func(*row) error { return nil })
+}
 
 // change rewrites the row a statement names and adds the statement to it.
-func (c catalog) change(e manifest.Entry, f func(*row)) error {
+func (c catalog) change(e manifest.Entry, f func(*row) error) error {
 	n, err := parseClip(e.Log, e.Fields.Str("clip"))
 	if err != nil {
 		return err
@@ -95,7 +105,9 @@ func (c catalog) change(e manifest.Entry, f func(*row)) error {
 	if slices.Contains(r.Entries, e.N) {
 		return nil // adopted before, in a run that did not end
 	}
-	f(&r)
+	if err := f(&r); err != nil {
+		return err
+	}
 	r.Entries = append(r.Entries, e.N)
 	return c.putClip(r)
 }

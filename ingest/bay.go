@@ -75,7 +75,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // newBay puts a docking on the board; the newest in a slot replaces the last.
 func (s *Station) newBay(slot, name, path string, drop bool) *bay {
-	b := &bay{slot: slot, changed: &s.change, central: s.cfg.Policy == configs.PolicyCentral, waiting: map[int64]bool{}, st: BayStatus{
+	b := &bay{slot: slot, changed: &s.change, central: s.conf().Policy == configs.PolicyCentral, waiting: map[int64]bool{}, st: BayStatus{
 		Bay: name, Path: printable(path), Drop: drop, State: BayScanning, Opened: s.now(),
 	}}
 	s.mu.Lock()

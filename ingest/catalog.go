@@ -21,14 +21,14 @@ var ErrNoClip = errors.New("no such clip on this dock")
 type catalog struct{ tx *bbolt.Tx }
 
 func makeBuckets(tx *bbolt.Tx) error {
-	counted := tx.Bucket(loadBucket) != nil || tx.Bucket(queueBucket) == nil
+	older := tx.Bucket(queueBucket) != nil && tx.Bucket(proofBucket) == nil
 	for _, name := range allBuckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
-	if !counted { // the state of an older version
-		return recount(tx)
+	if older { // a state that knows neither loads nor proofs
+		return errors.Join(recount(tx), scheduleAll(tx))
 	}
 	return nil
 }
@@ -102,16 +102,23 @@ func (c catalog) holders(d clip.Digest) []int64 {
 // waiting reports whether clip n is not yet in every one of the stores. What
 // counts is that a store said it has the clip, not that a row asks for it.
 func (c catalog) waiting(n int64, stores []string) (bool, error) {
-	for _, store := range stores {
-		if c.queued(store, n) {
-			return true, nil
-		}
-	}
+	have, err := c.copies(n, stores)
+	return have < len(stores), err
+}
+
+// copies is how many of the stores have clip n and are asked for nothing more.
+func (c catalog) copies(n int64, stores []string) (int, error) {
 	r, err := c.clip(n)
 	if err != nil {
-		return true, err
+		return 0, err
 	}
-	return len(r.lacks(stores)) > 0, nil
+	have := 0
+	for _, store := range stores {
+		if _, there := r.Stored[store]; there && !c.queued(store, n) {
+			have++
+		}
+	}
+	return have, nil
 }
 
 // lacks names the stores that did not say they have the clip.

@@ -6,30 +6,44 @@ import (
 	"fmt"
 	"sync"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/manifest"
-	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
 
-// embedded is the name in entries of the store that is in the state directory.
-const embedded = "central"
-
 // central is one configured store: it may be away and come back.
 type central struct {
-	name string
-	cfg  configs.Store
-	wake chan struct{} // new rows wait
+	name      string
+	cfg       configs.Store
+	wake      chan struct{} // new rows wait
+	scrub     chan struct{} // something may be read back
+	publisher publisher
+	ctx       context.Context    // of what works for it
+	stop      context.CancelFunc // nil before anything does
+	serving   sync.WaitGroup
 
 	opening sync.Mutex // one reach at a time
 
-	mu      sync.Mutex
-	open    *handle // nil while the store is away
-	checked bool    // its log was compared with ours since it came
-	trouble error   // the last, while it lasts
-	closing sync.WaitGroup
+	mu       sync.Mutex
+	open     *handle // nil while the store is away
+	checked  bool    // its log was compared with ours since it came
+	lockable lockability
+	trouble  error // the last, while it lasts
+	closing  sync.WaitGroup
+}
+
+func newCentral(cfg configs.Store) *central {
+	c := &central{name: cfg.Name, cfg: cfg, wake: make(chan struct{}, 1), scrub: make(chan struct{}, 1)}
+	c.publisher.init()
+	return c
+}
+
+// ring wakes whoever waits on ch, now or the next time it waits.
+func ring(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
 }
 
 // handle is an open store and those who use it.
@@ -64,7 +78,7 @@ func (c *central) letGo(err error) {
 	}
 	c.mu.Lock()
 	h := c.open
-	c.open = nil
+	c.open, c.lockable = nil, lockUnknown
 	c.mu.Unlock()
 	if h == nil {
 		return
@@ -90,179 +104,10 @@ func (c *central) problem() error {
 }
 
 func (c *central) close() {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.serving.Wait()
 	c.letGo(nil)
 	c.closing.Wait()
-}
-
-// storeList is the configured stores, or the embedded one.
-func storeList(state string, cfg configs.Config) []configs.Store {
-	if len(cfg.Stores) > 0 {
-		return cfg.Stores
-	}
-	return []configs.Store{{Name: embedded, URL: "file://" + state + "/central"}}
-}
-
-// openStores opens what is there. A store that is away is tried again later.
-// A new log is refused where a store holds another key under its name.
-func (s *Station) openStores(ctx context.Context, id identity) error {
-	for i, cfg := range storeList(s.state, s.cfg) {
-		c := &central{name: cfg.Name, cfg: cfg, wake: make(chan struct{}, 1)}
-		if c.name == "" {
-			c.name = embedded
-			if i > 0 {
-				c.name = fmt.Sprintf("%s%d", embedded, i+1)
-			}
-		}
-		s.stores = append(s.stores, c)
-		if err := s.guardStore(cfg.URL); err != nil {
-			return err
-		}
-		if err := s.reach(ctx, c); err != nil {
-			s.logger.Warn("store away", "store", c.name, "err", err)
-			continue
-		}
-		err := c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
-		if errors.Is(err, manifest.ErrForked) {
-			return err
-		}
-		if err != nil {
-			c.fail(err) // it is looked at again before anything is published there
-		}
-	}
-	return nil
-}
-
-// reach opens c if it is away. The id a store had at first is kept, so that an
-// empty mount point is never taken for the disk that belongs there.
-func (s *Station) reach(ctx context.Context, c *central) error {
-	c.opening.Lock()
-	defer c.opening.Unlock()
-	c.mu.Lock()
-	there := c.open != nil
-	c.mu.Unlock()
-	if there {
-		return nil
-	}
-	metaKey := []byte("store " + c.name + " " + c.cfg.URL)
-	var id string
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		id = string(tx.Bucket(metaBucket).Get(metaKey))
-		return nil
-	})
-	st, err := s.o.OpenStore(ctx, StoreRequest{Store: c.cfg, ID: id, Create: id == "", Journal: journal{s.db, c.name}})
-	if err != nil {
-		c.fail(err)
-		return err
-	}
-	if named, ok := st.(interface{ ID() string }); ok && id == "" {
-		err = s.db.Update(func(tx *bbolt.Tx) error {
-			return tx.Bucket(metaBucket).Put(metaKey, []byte(named.ID()))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	c.mu.Lock()
-	c.open, c.trouble, c.checked = &handle{st: st}, nil, false
-	c.mu.Unlock()
-	return nil
-}
-
-// refuseOtherKey guards a log's name: whoever reinstalls a dock without its
-// key must not continue, or overwrite, the log that stands in the store.
-func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
-	b, _, err := store.ReadAll(ctx, st, manifest.KeyPath(id.log), 4096)
-	if errors.Is(err, store.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the key of log %s in %s: %w", id.log, st.URL(), err)
-	}
-	if string(b) != id.vkey+"\n" {
-		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover --new --old "+id.log,
-			manifest.ErrForked, st.URL(), id.log)
-	}
-	return nil
-}
-
-// checkStores refuses to sign when a reachable store shows a longer or another
-// log than ours: the state was restored from a backup, or cloned.
-func (s *Station) checkStores(ctx context.Context) error {
-	for _, c := range s.stores {
-		if err := s.check(ctx, c); errors.Is(err, manifest.ErrForked) {
-			return err
-		}
-	}
-	return nil
-}
-
-// check compares c's log with ours once after it came.
-func (s *Station) check(ctx context.Context, c *central) error {
-	c.mu.Lock()
-	checked := c.checked
-	c.mu.Unlock()
-	if checked {
-		return nil
-	}
-	err := c.use(func(st store.Store) error { return s.ledger.Check(ctx, c.name, shelf{st}) })
-	c.mu.Lock()
-	c.checked = err == nil
-	c.mu.Unlock()
-	return err
-}
-
-// storeChecked reports whether any store said that it knows no other history.
-func (s *Station) storeChecked() bool {
-	for _, c := range s.stores {
-		c.mu.Lock()
-		checked := c.checked
-		c.mu.Unlock()
-		if checked {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Station) storeNames() []string {
-	names := make([]string, len(s.stores))
-	for i, c := range s.stores {
-		names[i] = c.name
-	}
-	return names
-}
-
-// storeTrouble says in words why clips wait.
-func (s *Station) storeTrouble() string {
-	for _, c := range s.stores {
-		if err := c.problem(); err != nil {
-			return fmt.Sprintf("store %s does not take them: %v", c.name, err)
-		}
-	}
-	return "the stores have not answered yet"
-}
-
-// shelf is a store as the ledger publishes to it.
-type shelf struct{ st store.Store }
-
-func (s shelf) Create(ctx context.Context, name string, data []byte) error {
-	_, err := s.st.Create(ctx, name, data)
-	return err
-}
-
-func (s shelf) Replace(ctx context.Context, name string, data []byte, old string) (string, error) {
-	info, err := s.st.Replace(ctx, name, data, old)
-	return info.Version, err
-}
-
-// shelfLimit bounds what is read from a store for the log: the longest entry
-// bundle there can be.
-const shelfLimit = 2 << 20
-
-func (s shelf) Read(ctx context.Context, name string) ([]byte, string, error) {
-	b, info, err := store.ReadAll(ctx, s.st, name, shelfLimit)
-	if errors.Is(err, store.ErrNotExist) {
-		err = fmt.Errorf("%w: %w", ledger.ErrAbsent, err)
-	}
-	return b, info.Version, err
 }

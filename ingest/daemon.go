@@ -30,7 +30,7 @@ func (s *Station) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	})
-	for _, drop := range s.cfg.Drops {
+	for _, drop := range s.conf().Drops {
 		g.Go(func() error { return s.serveDrop(ctx, drop) })
 	}
 	g.Go(func() error { return s.serveMounts(ctx) })
@@ -55,7 +55,7 @@ func (s *Station) serveMounts(ctx context.Context) error {
 			}
 		}
 		for _, m := range c.Added {
-			if !mount.UnderRoots(m, s.cfg.Roots) {
+			if !mount.UnderRoots(m, s.conf().Roots) {
 				continue
 			}
 			dctx, cancel := context.WithCancelCause(gctx)

@@ -69,6 +69,11 @@ type wishes struct {
 // run takes the whole journey of every file. The error is that of the docking
 // as a whole (the device went, the dock stopped), not of a single file.
 func (d *docking) run(ctx context.Context) error {
+	d.s.reading.Add(1)
+	defer func() {
+		d.s.reading.Add(-1)
+		d.s.change.wake()
+	}()
 	if err := d.open(ctx); err != nil {
 		d.bay.finish(err, d.s.now())
 		return fmt.Errorf("%w: %w", errNotOpened, err)

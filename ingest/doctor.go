@@ -16,16 +16,16 @@ import (
 // that do not hold.
 func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
 	out := []Condition{s.diskCondition(), s.keyCondition(), s.clockCondition(), s.logCondition()}
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		out = append(out, s.storeCondition(ctx, c))
 	}
 	if c, waiting := s.endedCondition(); waiting {
 		out = append(out, c)
 	}
-	for _, root := range s.cfg.Roots {
+	for _, root := range s.conf().Roots {
 		out = append(out, folderCondition("root", root))
 	}
-	for _, drop := range s.cfg.Drops {
+	for _, drop := range s.conf().Drops {
 		out = append(out, folderCondition("drop", drop.Path))
 	}
 	for _, al := range s.alarms.list() {
@@ -42,8 +42,8 @@ func (s *Station) diskCondition() Condition {
 		return c
 	}
 	free := int64(st.Bavail) * st.Bsize
-	c.Args = []string{fmt.Sprint(free >> 20), fmt.Sprint(int64(s.cfg.Reserve) >> 20)}
-	c.Text = fmt.Sprintf("%d MB free on the dock's disk, %d MB kept for the manifest", free>>20, int64(s.cfg.Reserve)>>20)
+	c.Args = []string{fmt.Sprint(free >> 20), fmt.Sprint(int64(s.conf().Reserve) >> 20)}
+	c.Text = fmt.Sprintf("%d MB free on the dock's disk, %d MB kept for the manifest", free>>20, int64(s.conf().Reserve)>>20)
 	if c.OK = s.spool.room(0) == nil; !c.OK {
 		c.Mend = "free space on the dock's disk, or wait until uploads make room"
 	}
@@ -51,7 +51,7 @@ func (s *Station) diskCondition() Condition {
 }
 
 func (s *Station) keyCondition() Condition {
-	path := s.cfg.Key
+	path := s.conf().Key
 	if path == "" {
 		path = filepath.Join(s.state, "key")
 	}

@@ -125,7 +125,9 @@ func TestUnplug(t *testing.T) {
 	cam, files := camera(t, nil)
 	s := openStation(t, testOptions(t))
 	cam.Inject(testbench.Fault{Path: files[2].Name, Kind: testbench.Hang, At: 1 << 20})
+	unplugged := make(chan struct{})
 	go func() {
+		defer close(unplugged)
 		cam.Await(testbench.Hang, 1)
 		cam.Unplug()
 	}()
@@ -148,6 +150,7 @@ func TestUnplug(t *testing.T) {
 	if n := spoolFiles(t, s); n != 0 {
 		t.Errorf("%d files left in the spool", n)
 	}
+	<-unplugged
 	cam.Pull()
 	cam.Heal()
 	cam.Plug()

@@ -96,7 +96,7 @@ func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisitio
 	}
 	in := tag.Input{
 		Name: facts.Name, Media: m, ModTime: g.mtime, FAT: d.origin.fat, Device: d.origin.assignment,
-		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.cfg.Zone, Now: d.s.now(),
+		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.conf().Zone, Now: d.s.now(),
 	}
 	a := acquisition{
 		path: f.Path, sum: g, size: g.sum.Size, role: guessRole(facts.Role, facts.Guessed, m), device: d.origin.device,

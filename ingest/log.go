@@ -72,7 +72,7 @@ func Init(ctx context.Context, o Options) (string, error) {
 // published is how many entries every store shows.
 func (s *Station) published() int64 {
 	least := s.ledger.Size()
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		shown, err := s.ledger.Published(c.name)
 		if err != nil {
 			return 0

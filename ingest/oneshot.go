@@ -134,6 +134,11 @@ func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error)
 			d.s.alarms.clear("state_read_only")
 			return f, nil
 		}
+		if errors.Is(err, ErrFull) {
+			if made := d.s.makeRoom(ctx, size); made == nil && d.s.spool.room(size) == nil {
+				continue
+			}
+		}
 		d.s.diskAlarm(err)
 		if !errors.Is(err, ErrFull) || d.want.oneshot && !d.roomMayCome() {
 			return nil, err
@@ -167,12 +172,12 @@ func (s *Station) guardStore(raw string) error {
 	if !local {
 		return nil
 	}
-	for _, d := range s.cfg.Drops {
+	for _, d := range s.conf().Drops {
 		if within(path, d.Path) || within(d.Path, path) {
 			return fmt.Errorf("store %s: it is in drop folder %q: a source is never a store", raw, d.Path)
 		}
 	}
-	for _, root := range s.cfg.Roots {
+	for _, root := range s.conf().Roots {
 		if within(path, root) && !within(s.state, root) {
 			return fmt.Errorf("store %s: cameras are mounted under %q: mount the archive disk elsewhere", raw, root)
 		}
@@ -182,7 +187,7 @@ func (s *Station) guardStore(raw string) error {
 
 func (s *Station) ownPlaces() []string {
 	places := []string{s.state}
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		if path, local := localPath(c.cfg.URL); local {
 			places = append(places, path)
 		}

@@ -60,7 +60,7 @@ func (s *Station) originOf(folder *device.Folder, shown, bay string) (origin, []
 		const exfat = 0x2011BAB0
 		o.fat = st.Type == unix.MSDOS_SUPER_MAGIC || st.Type == exfat
 	}
-	for _, dev := range s.cfg.Devices {
+	for _, dev := range s.conf().Devices {
 		if matches(dev.Match, told) {
 			o.register(dev)
 			break
@@ -98,7 +98,7 @@ func (o *origin) register(dev configs.Device) {
 
 // configured reports whether the configuration gives id to a device.
 func (s *Station) configured(id string) bool {
-	return slices.ContainsFunc(s.cfg.Devices, func(d configs.Device) bool { return d.ID == id })
+	return slices.ContainsFunc(s.conf().Devices, func(d configs.Device) bool { return d.ID == id })
 }
 
 // idFileLimit bounds what is read of a file that may hold a device's id.
@@ -146,7 +146,7 @@ func (d *docking) beginning(path string) []byte {
 // last element of the path, which is often a person's or a unit's and so never
 // goes into an entry.
 func (s *Station) bayOf(point string) (name string, configured bool) {
-	for _, b := range s.cfg.Bays {
+	for _, b := range s.conf().Bays {
 		if b.Path == point {
 			return b.Name, true
 		}

@@ -4,114 +4,161 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 )
 
-// publisher shows the log to the stores: at most once in the configured time
-// while entries come, and whenever someone asks.
+// publisher shows the log to one store: at most once in the configured time
+// while entries come, and whenever someone asks. Each store has its own, so
+// that one that does not answer delays no other.
 type publisher struct {
-	turn  chan struct{} // holds a token while one publishes
-	dirty chan struct{}
+	dirty chan struct{} // there are entries to publish
+	asked chan struct{}
+
+	mu    sync.Mutex
+	asks  []chan<- error // told how the next attempt ended
+	ended bool
 }
 
 func (p *publisher) init() {
-	p.turn, p.dirty = make(chan struct{}, 1), make(chan struct{}, 1)
+	p.dirty, p.asked = make(chan struct{}, 1), make(chan struct{}, 1)
+}
+
+// ask has done told how an attempt ended that began after this call.
+func (p *publisher) ask(done chan<- error) {
+	p.mu.Lock()
+	ended := p.ended
+	if !ended {
+		p.asks = append(p.asks, done)
+	}
+	p.mu.Unlock()
+	if ended {
+		done <- context.Canceled
+		return
+	}
+	ring(p.asked)
+}
+
+func (p *publisher) take() []chan<- error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asks := p.asks
+	p.asks = nil
+	return asks
+}
+
+// end tells whoever still asks that there is nobody left to answer.
+func (p *publisher) end() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	for _, done := range p.take() {
+		done <- context.Canceled
+	}
 }
 
 // markDirty says that there are entries to publish.
 func (s *Station) markDirty() {
-	select {
-	case s.publish.dirty <- struct{}{}:
-	default:
+	for _, c := range s.centrals() {
+		ring(c.publisher.dirty)
 	}
 	s.change.wake()
 }
 
-// publishing follows the log until ctx ends.
-func (s *Station) publishing(ctx context.Context) error {
-	for failures := 0; ; {
+// publishing follows the log for one store until ctx ends.
+func (s *Station) publishing(ctx context.Context, c *central) {
+	p := &c.publisher
+	defer p.end()
+	for failures := 0; ctx.Err() == nil; {
 		select {
-		case <-s.publish.dirty:
+		case <-p.dirty:
+		case <-p.asked:
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
-		_, err := s.publishAll(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		asks := p.take()
+		err := s.publishTo(ctx, c)
+		for _, done := range asks {
+			done <- err
 		}
-		wait := s.cfg.Publish
+		s.change.wake()
+		wait := s.conf().Publish
 		if err != nil {
 			failures++
-			wait = max(wait, min(time.Minute, time.Second<<min(failures, 6)))
-			s.markDirty()
+			wait = max(wait, backoff(failures))
+			ring(p.dirty)
 		} else {
 			failures = 0
 		}
-		if err := s.pause(ctx, wait); err != nil {
-			return err
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-p.asked:
+			ring(p.asked)
+		case <-ctx.Done():
 		}
+		t.Stop()
 	}
+}
+
+// longestOff is how long a store that fails is left alone at most.
+const longestOff = time.Minute
+
+// backoff is how long to wait after so many failures in a row: twice as long
+// each time, and by chance up to half of it less, so that docks that lost their
+// store together do not come back together.
+func backoff(failures int) time.Duration {
+	d := min(longestOff, time.Second<<min(failures-1, 6))
+	return d - time.Duration(rand.Int64N(int64(d/2)))
 }
 
 // publishNow publishes and is content when one store has it: a store that is
 // away has its alarm, and gets it later.
 func (s *Station) publishNow(ctx context.Context) error {
-	shown, err := s.publishAll(ctx)
-	if shown > 0 {
-		return nil
-	}
-	return err
-}
-
-// publishAll seals what is committed and brings it to every store. It returns
-// how many have it, and why the others do not.
-func (s *Station) publishAll(ctx context.Context) (shown int, err error) {
-	select {
-	case s.publish.turn <- struct{}{}:
-		defer func() { <-s.publish.turn }()
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	if err := s.healthy(); err != nil {
-		return 0, err
-	}
-	if _, err := s.ledger.Seal(ctx); err != nil {
-		return 0, fmt.Errorf("seal the log: %w", err)
-	}
-	g := new(errgroup.Group)
-	errs := make([]error, len(s.stores))
-	for i, c := range s.stores {
-		g.Go(func() error {
-			errs[i] = s.publishTo(ctx, c)
-			return nil
-		})
-	}
-	_ = g.Wait()
-	s.change.wake()
-	for _, err := range errs {
-		if err == nil {
-			shown++
+	done := s.askAll(s.centrals())
+	var errs []error
+	for range cap(done) {
+		select {
+		case err := <-done:
+			if err == nil {
+				return nil
+			}
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return shown, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-func (s *Station) publishTo(ctx context.Context, c *central) error {
-	err := s.reach(ctx, c)
-	if err == nil {
-		err = s.check(ctx, c)
+func (s *Station) askAll(stores []*central) chan error {
+	s.startPublishing()
+	done := make(chan error, len(stores))
+	for _, c := range stores {
+		c.publisher.ask(done)
 	}
+	return done
+}
+
+// publishTo seals what is committed and brings it to one store.
+func (s *Station) publishTo(ctx context.Context, c *central) error {
+	if err := s.healthy(); err != nil {
+		return err
+	}
+	if _, err := s.ledger.Seal(ctx); err != nil {
+		return fmt.Errorf("seal the log: %w", err)
+	}
+	err := s.ready(ctx, c)
 	if err == nil {
 		err = c.use(func(st store.Store) error { return s.ledger.Publish(ctx, c.name, shelf{st}) })
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err() // the caller went, the store may be well
+			return ctx.Err() // we end, the store may be well
 		}
 		c.letGo(err)
 		err = fmt.Errorf("publish log %s to %s: %w", s.log, c.cfg.URL, err)
@@ -123,12 +170,26 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 	return err
 }
 
-// publishLast shows the last entries before a command ends, if a store answers
-// soon. What it cannot show is shown by the next command.
+// publishLast shows the last entries before a command ends, to every store that
+// answers soon. What it cannot show is shown by the next command.
 func (s *Station) publishLast(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := s.publishNow(ctx); err != nil {
-		s.logger.Warn("publish before ending", "stage", "publish", "err", err)
+	var well []*central
+	for _, c := range s.centrals() {
+		if c.problem() == nil {
+			well = append(well, c)
+		}
+	}
+	done := s.askAll(well)
+	for range cap(done) {
+		select {
+		case err := <-done:
+			if err != nil {
+				s.logger.Warn("publish before ending", "stage", "publish", "err", err)
+			}
+		case <-ctx.Done():
+			return
+		}
 	}
 }

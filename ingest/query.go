@@ -25,14 +25,14 @@ func (s *Station) Status(_ context.Context) (Status, error) {
 	}
 	st := Status{
 		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.published(),
-		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.cfg.Reserve),
+		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.conf().Reserve),
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(s.state, &fs); err != nil {
 		return st, stateError(s.state, err)
 	}
 	st.DiskFree = int64(fs.Bavail) * fs.Bsize
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		q, err := s.queue(c)
 		if err != nil {
 			return st, err
@@ -102,7 +102,7 @@ func (s *Station) view(r row) ClipView {
 		v.Stores = append(v.Stores, name)
 	}
 	slices.Sort(v.Stores)
-	if len(v.Stores) > 0 && s.storedEverywhere(r.N) {
+	if len(v.Stores) > 0 && s.enough(r.N) {
 		v.State = StateStored
 	}
 	if r.Role.NeedsTags() {
@@ -116,15 +116,18 @@ func (s *Station) row(name string) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	var r row
+	return s.rowOf(n)
+}
+
+func (s *Station) rowOf(n int64) (r row, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) (err error) {
 		r, err = catalog{tx}.clip(n)
 		return err
 	})
 	if err != nil {
-		return r, fmt.Errorf("clip %s: %w", clipName(s.log, n), err)
+		err = fmt.Errorf("clip %s: %w", clipName(s.log, n), err)
 	}
-	return r, nil
+	return r, err
 }
 
 // Show returns a clip with every entry about it.

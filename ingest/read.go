@@ -78,7 +78,7 @@ func (d *docking) lookUp(f device.File) (last seen, found bool) {
 func (d *docking) mayskip(last seen, f device.File) bool {
 	return len(d.identities) >= 2 && slices.Equal(last.Identities, d.identities) &&
 		last.Size == f.Size && last.ModTime == f.ModTime.UnixNano() &&
-		d.s.now().Sub(last.Read).Abs() < time.Duration(d.s.cfg.RereadDays)*24*time.Hour &&
+		d.s.now().Sub(last.Read).Abs() < time.Duration(d.s.conf().RereadDays)*24*time.Hour &&
 		d.s.spooled(last.N)
 }
 
@@ -139,7 +139,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 	g := got{known: -1, file: out, mtime: before.ModTime()}
 	// One byte more than was promised tells a growing file; more is not taken.
 	bounded := io.LimitReader(d.bay.counting(in), before.Size()+1)
-	g.sum, err = hash.Copy(ctx, w, bounded, d.pool, d.s.cfg.SM3)
+	g.sum, err = hash.Copy(ctx, w, bounded, d.pool, d.s.conf().SM3)
 	if err == nil {
 		err = stable(in, before, g.sum.Size)
 	}

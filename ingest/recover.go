@@ -45,7 +45,7 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 func (s *Station) adopt(ctx context.Context) error {
 	before := s.ledger.Size()
 	asked := 0
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		err := c.use(func(st store.Store) error {
 			_, err := s.ledger.Adopt(ctx, shelf{st}, func(tx *ledger.Tx, e manifest.Entry, record []byte) error {
 				return catalog{tx.Bolt()}.apply(e, record)

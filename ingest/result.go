@@ -105,7 +105,7 @@ func (d *docking) recorded(f device.File, n int64, g got, state string) {
 		d.expect(f, n, g, state)
 	}
 	// The stores may have been faster than this.
-	if d.s.storedEverywhere(n) {
+	if d.s.enough(n) {
 		d.bay.clipStored(n)
 		d.stored(n)
 	}

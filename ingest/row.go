@@ -49,6 +49,7 @@ type row struct {
 	Record   ingested         `json:"record"`
 	Tags     clip.Tags        `json:"tags"`             // folded
 	Stored   map[string]int64 `json:"stored,omitempty"` // store name to its clip.stored entry
+	Proofs   map[string]proof `json:"proofs,omitempty"` // store name to its last reading back
 	Entries  []int64          `json:"entries,omitempty"`
 }
 
@@ -78,7 +79,7 @@ type queued struct {
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
 // followed by n; queue the store's name, a zero byte and n; source its string; upload the
 // store's name, a zero byte and what the store names its note; load the store's
-// name.
+// name; proof the store's name, a zero byte, when its turn is and n.
 var (
 	clipBucket   = []byte("clip")
 	tripleBucket = []byte("triple")
@@ -89,9 +90,10 @@ var (
 	metaBucket   = []byte("meta")
 	uploadBucket = []byte("upload")
 	loadBucket   = []byte("load")
+	proofBucket  = []byte("proof")
 )
 
-var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket}
+var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket}
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 

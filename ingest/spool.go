@@ -241,27 +241,3 @@ func (s *spool) release(d clip.Digest, waiting func() (bool, error)) error {
 	}
 	return nil
 }
-
-// sweep removes what no queue row needs: leftovers of an interrupted run.
-func (s *spool) sweep(needed func(clip.Digest) (bool, error)) error {
-	dir, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	for {
-		names, err := dir.Readdirnames(1024)
-		for _, name := range names {
-			d, bad := clip.ParseDigest(name)
-			if bad != nil {
-				continue
-			}
-			if err := s.release(d, func() (bool, error) { return needed(d) }); err != nil {
-				return err
-			}
-		}
-		if err != nil || len(names) == 0 {
-			return nil
-		}
-	}
-}

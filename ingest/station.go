@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -58,7 +59,7 @@ type StoreRequest struct {
 // Station is one dock at work on its state directory.
 type Station struct {
 	o     Options
-	cfg   configs.Config
+	cfg   atomic.Pointer[configs.Config] // in force; replaced whole
 	state string
 	log   string
 	vkey  string
@@ -73,25 +74,28 @@ type Station struct {
 	ledger   *ledger.Ledger
 	spool    *spool
 	profiles profile.Set
-	stores   []*central
 
 	retryPause time.Duration // before a file that would not keep still is read again
 
 	run     runEntry
 	work    worker
-	publish publisher
 	alarms  alarms
 	change  broadcast
+	reading atomic.Int64 // dockings that are under way
 
 	broken  sync.Once     // closes stopped
 	stopped chan struct{} // the log cannot be written any more: only a restart finds out what the disk has
 	closing sync.Once
 	closed  error
 
-	mu    sync.Mutex
-	bays  map[string]*bay
-	docks map[*docking]bool // that wait for clips to be stored
+	mu     sync.Mutex
+	stores []*central // replaced whole when the configuration changes
+	bays   map[string]*bay
+	docks  map[*docking]bool // that wait for clips to be stored
 }
+
+// conf is the configuration in force.
+func (s *Station) conf() *configs.Config { return s.cfg.Load() }
 
 // Open takes the state directory for this process alone, replays what an
 // interrupted run left and refuses to go on when a store knows another history.
@@ -103,20 +107,11 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Station{
-		o: o, cfg: o.Config, state: o.State, now: o.Now, logger: o.Log,
+		o: o, state: o.State, now: o.Now, logger: o.Log,
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
-	s.cfg.Roots = slices.Clone(s.cfg.Roots)
-	for i, root := range s.cfg.Roots {
-		s.cfg.Roots[i] = resolved(root) // as the mount table spells it
-	}
-	s.cfg.Drops = slices.Clone(s.cfg.Drops)
-	for i, drop := range s.cfg.Drops {
-		s.cfg.Drops[i].Path = resolved(drop.Path)
-	}
-	s.publish.init()
 	s.change.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
@@ -132,12 +127,12 @@ func (s *Station) open(ctx context.Context) error {
 	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
 		return err
 	}
-	reserve, err := reserveOn(s.state, int64(s.cfg.Reserve))
+	cfg, err := s.adapt(s.o.Config)
 	if err != nil {
 		return err
 	}
-	s.cfg.Reserve = configs.Size(reserve)
-	id, err := loadIdentity(s.state, s.cfg, s.o.recovering)
+	s.cfg.Store(&cfg)
+	id, err := loadIdentity(s.state, cfg, s.o.recovering)
 	if err != nil {
 		return err
 	}
@@ -148,7 +143,7 @@ func (s *Station) open(ctx context.Context) error {
 	if err := s.openStores(ctx, id); err != nil {
 		return err
 	}
-	ballast := openBallast(s.state, reserve)
+	ballast := openBallast(s.state, int64(cfg.Reserve))
 	s.ledger, err = ledger.Open(s.db, ledger.Options{
 		Log: id.log, Authority: id.authority, Key: id.vkey, Signer: id.signer, Verifier: id.verifier,
 		Now: s.now, Clock: s.clock, Dir: s.state, OnFull: ballast.release,
@@ -164,6 +159,23 @@ func (s *Station) open(ctx context.Context) error {
 		return err
 	}
 	return s.openSpool()
+}
+
+// adapt fits a configuration to this machine: folders as the mount table spells
+// them, and no larger reserve than the disk allows.
+func (s *Station) adapt(cfg configs.Config) (configs.Config, error) {
+	cfg.Roots = slices.Clone(cfg.Roots)
+	for i, root := range cfg.Roots {
+		cfg.Roots[i] = resolved(root)
+	}
+	cfg.Drops = slices.Clone(cfg.Drops)
+	for i, drop := range cfg.Drops {
+		cfg.Drops[i].Path = resolved(drop.Path)
+	}
+	cfg.Stores = storeList(s.state, cfg)
+	reserve, err := reserveOn(s.state, int64(cfg.Reserve))
+	cfg.Reserve = configs.Size(reserve)
+	return cfg, err
 }
 
 // begin makes the first entry of a new log.
@@ -185,7 +197,7 @@ func (s *Station) begin(ctx context.Context, id identity) error {
 
 func (s *Station) openSpool() error {
 	var err error
-	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.cfg.Reserve)); err != nil {
+	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve)); err != nil {
 		return stateError(s.state, err)
 	}
 	if s.o.recovering {
@@ -194,7 +206,7 @@ func (s *Station) openSpool() error {
 	if err := s.reconcile(false); err != nil {
 		return stateError(s.state, err)
 	}
-	return s.spool.sweep(s.spoolNeeded)
+	return nil
 }
 
 // Close waits for everything the station started and gives the state back. It
@@ -205,7 +217,7 @@ func (s *Station) Close() error {
 }
 
 func (s *Station) close() error {
-	s.work.stop()
+	s.stopWork()
 	var errs []error
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close())
@@ -213,7 +225,7 @@ func (s *Station) close() error {
 	if s.spool != nil {
 		errs = append(errs, s.spool.close())
 	}
-	for _, c := range s.stores {
+	for _, c := range s.centrals() {
 		c.close()
 	}
 	if s.db != nil {
@@ -233,7 +245,7 @@ func (s *Station) unmake() error {
 	}
 	var errs []error
 	for _, name := range []string{"state.db", "ballast", "key"} {
-		if name == "key" && s.cfg.Key != "" {
+		if name == "key" && s.conf().Key != "" {
 			continue
 		}
 		if err := os.Remove(filepath.Join(s.state, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

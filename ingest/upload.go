@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
@@ -21,12 +22,16 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	if err := s.ensureSpooled(ctx, c, j); err != nil {
 		return err
 	}
+	o := store.Object{
+		Digest: j.q.SHA256, Size: j.q.Size, Path: s.spool.path(j.q.SHA256),
+		CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts, Version: s.versionIn(c, j),
+	}
+	if mode, retain := c.cfg.Locked(); mode != configs.LockNone {
+		o.Until = j.q.Since.Add(retain)
+	}
 	var info store.Info
 	err := c.use(func(st store.Store) (err error) {
-		info, err = st.Put(ctx, store.Object{
-			Digest: j.q.SHA256, Size: j.q.Size, Path: s.spool.path(j.q.SHA256),
-			CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts,
-		})
+		info, err = st.Put(ctx, o)
 		return err
 	})
 	switch {
@@ -41,15 +46,45 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	if err := s.enterStored(ctx, c, j, info); err != nil {
 		return err
 	}
-	if err := s.spool.release(j.q.SHA256, func() (bool, error) { return s.spoolNeeded(j.q.SHA256) }); err != nil {
-		s.logger.Warn("release spool", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
+	if s.conf().Keep.Days == 0 {
+		if err := s.releaseSpooled(j.q.SHA256); err != nil {
+			s.logger.Warn("release spool", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
+		}
 	}
 	s.alarms.clear("clip_lost", clipName(s.log, j.n))
-	if s.storedEverywhere(j.n) {
+	if s.enough(j.n) {
 		s.tellStored(j.n)
 	}
+	ring(c.scrub)
 	s.markDirty()
 	return nil
+}
+
+// versionIn is the version that c said it has of the bytes of another clip, ""
+// when there is none: what hides it now must not bring a second one about.
+func (s *Station) versionIn(c *central, j job) (version string) {
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		cat := catalog{tx}
+		for _, n := range cat.holders(j.q.SHA256) {
+			if n == j.n || version != "" {
+				continue
+			}
+			r, err := cat.clip(n)
+			if err != nil {
+				return err
+			}
+			if _, there := r.Stored[c.name]; !there {
+				continue
+			}
+			pin, err := s.pinned(r, c.name)
+			if err != nil {
+				return err
+			}
+			version = pin.Str("version")
+		}
+		return nil
+	})
+	return version
 }
 
 // errClip marks a failure that is the clip's own: the store is well.
@@ -63,7 +98,7 @@ func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
 		return nil
 	}
 	lost := fmt.Errorf("%w: its spool file %s is lost", errClip, path)
-	for _, other := range s.stores {
+	for _, other := range s.centrals() {
 		if other == c {
 			continue
 		}
@@ -133,20 +168,29 @@ func (s *Station) spoolNeeded(d clip.Digest) (needed bool, err error) {
 	return needed || err != nil, err
 }
 
-// storedEverywhere reports whether every store said that it has clip n.
-func (s *Station) storedEverywhere(n int64) bool {
-	waiting := true
+// enough reports whether as many stores said that they have clip n as the
+// configuration wants.
+func (s *Station) enough(n int64) bool {
+	names, have := s.storeNames(), 0
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		waiting, err = catalog{tx}.waiting(n, s.storeNames())
+		have, err = catalog{tx}.copies(n, names)
 		return err
 	})
-	return err == nil && !waiting
+	return err == nil && have >= s.wanted(len(names))
 }
 
-// spooled reports whether the bytes of clip n are safe: in every store, or
+// wanted is how many of so many stores make a clip stored.
+func (s *Station) wanted(stores int) int {
+	if n := s.conf().Copies.Stored; n > 0 {
+		return min(n, stores)
+	}
+	return stores
+}
+
+// spooled reports whether the bytes of clip n are safe: in enough stores, or
 // whole in the spool.
 func (s *Station) spooled(n int64) bool {
-	if s.storedEverywhere(n) {
+	if s.enough(n) {
 		return true
 	}
 	var r row
@@ -163,15 +207,12 @@ func (s *Station) spooled(n int64) bool {
 
 // wakeUploads tells every uploader that rows were added.
 func (s *Station) wakeUploads() {
-	for _, c := range s.stores {
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
+	for _, c := range s.centrals() {
+		ring(c.wake)
 	}
 }
 
-// tellStored passes on that clip n is in every store.
+// tellStored passes on that clip n is in enough stores.
 func (s *Station) tellStored(n int64) {
 	s.mu.Lock()
 	docks := make([]*docking, 0, len(s.docks))

@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	uploads    = 128         // clips on their way to one store at once
-	clipRetry  = time.Minute // before a clip that is damaged or lost is tried again
-	longestOff = time.Minute // a store that fails is left alone
+	uploads   = 128         // clips on their way to one store at once
+	clipRetry = time.Minute // before a clip that is damaged or lost is tried again
 )
 
 // uploader keeps one store's queue moving. One goroutine decides, in row order,
@@ -40,7 +39,7 @@ type result struct {
 }
 
 // upload serves c until ctx ends, then waits for what is under way.
-func (s *Station) upload(ctx context.Context, c *central) error {
+func (s *Station) upload(ctx context.Context, c *central) {
 	u := &uploader{
 		s: s, c: c, after: -1, under: map[int64]job{}, retry: map[int64]deferred{}, results: make(chan result, uploads),
 	}
@@ -50,7 +49,6 @@ func (s *Station) upload(ctx context.Context, c *central) error {
 		u.start(ctx, &sending)
 		u.wait(ctx)
 	}
-	return ctx.Err()
 }
 
 // start sends what may be sent now.
@@ -70,10 +68,7 @@ func (u *uploader) start(ctx context.Context, sending *sync.WaitGroup) {
 
 // ready reports whether the store is there and knows no other history.
 func (u *uploader) ready(ctx context.Context) bool {
-	err := u.s.reach(ctx, u.c)
-	if err == nil {
-		err = u.s.check(ctx, u.c)
-	}
+	err := u.s.ready(ctx, u.c)
 	if err != nil {
 		u.storeFailed(ctx, err)
 	}
@@ -184,7 +179,7 @@ func (u *uploader) storeFailed(ctx context.Context, err error) {
 	}
 	if time.Now().After(u.until) { // those under way at the first failure count once
 		u.failures++
-		u.until = time.Now().Add(min(longestOff, time.Second<<min(u.failures-1, 6)))
+		u.until = time.Now().Add(backoff(u.failures))
 		u.s.logger.Warn("store fails", "stage", "store", "store", u.c.name, "err", err)
 	}
 	u.c.letGo(err)

@@ -11,38 +11,80 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 )
 
-// worker owns the goroutines that serve every docking: an uploader for each
-// store and the publisher. They run from the first docking until Close.
+// worker owns the goroutines that serve every docking: for each store a
+// publisher, an uploader and a scrubber, and one that tidies the spool. A
+// command that only looks or writes an entry starts publishers alone.
 type worker struct {
-	once   sync.Once
-	cancel context.CancelFunc
-	group  *errgroup.Group
+	mu         sync.Mutex
+	ctx        context.Context // of all of it
+	cancel     context.CancelFunc
+	publishing bool
+	working    bool
+	ended      bool
+	others     sync.WaitGroup // what works for no single store
 }
 
-func (s *Station) startWork() {
-	s.work.once.Do(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		s.work.cancel = cancel
-		s.work.group, ctx = errgroup.WithContext(ctx)
-		for _, c := range s.stores {
-			s.work.group.Go(func() error { return s.upload(ctx, c) })
+// startPublishing has the log shown to the stores from now on.
+func (s *Station) startPublishing() { s.start(false) }
+
+// startWork has clips uploaded, and all that follows, from now on.
+func (s *Station) startWork() { s.start(true) }
+
+func (s *Station) start(work bool) {
+	w := &s.work
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended || w.publishing && (w.working || !work) {
+		return
+	}
+	if w.ctx == nil {
+		w.ctx, w.cancel = context.WithCancel(context.Background())
+	}
+	for _, c := range s.centrals() {
+		s.serve(c, !w.publishing, work && !w.working)
+	}
+	if work && !w.working {
+		w.others.Go(func() { s.tidying(w.ctx) })
+	}
+	w.publishing, w.working = true, w.working || work
+	s.markDirty() // an earlier run may have left entries unpublished
+}
+
+// serve starts what works for one store; the worker is locked.
+func (s *Station) serve(c *central, publish, work bool) {
+	if c.stop == nil {
+		c.ctx, c.stop = context.WithCancel(s.work.ctx)
+	}
+	if publish {
+		c.serving.Go(func() { s.publishing(c.ctx, c) })
+	}
+	if work {
+		c.serving.Go(func() { s.upload(c.ctx, c) })
+		if s.o.Daemon {
+			c.serving.Go(func() { s.scrubbing(c.ctx, c) })
 		}
-		s.work.group.Go(func() error { return s.publishing(ctx) })
-		s.markDirty() // an earlier run may have left entries unpublished
-	})
+	}
 }
 
-func (w *worker) stop() {
+// stopWork ends it all and waits.
+func (s *Station) stopWork() {
+	w := &s.work
+	w.mu.Lock()
+	w.ended = true
 	if w.cancel != nil {
 		w.cancel()
-		_ = w.group.Wait() // ends by the cancelling
+	}
+	w.mu.Unlock()
+	w.others.Wait()
+	for _, c := range s.centrals() {
+		c.serving.Wait()
+		c.publisher.end()
 	}
 }
 

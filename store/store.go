@@ -124,6 +124,18 @@ type Store interface {
 	URL() string
 }
 
+// Locker is a Store that may be able to lock objects.
+type Locker interface {
+	// CanLock reports whether objects put here from now on can be locked.
+	CanLock(ctx context.Context) (bool, error)
+}
+
+// Cold is a Reader on this machine, whose bytes could come from its memory.
+type Cold interface {
+	// OpenCold opens a version so that it is read from where it is kept.
+	OpenCold(ctx context.Context, name, version string) (File, error)
+}
+
 // ReadAll reads a whole small version, at most limit bytes.
 func ReadAll(ctx context.Context, r Reader, name string, limit int64) ([]byte, Info, error) {
 	f, err := r.Open(ctx, name, "")

@@ -1,0 +1,204 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/store"
+)
+
+// embedded is the name in entries of the store that is in the state directory.
+const embedded = "central"
+
+// storeList is the configured stores, or the embedded one.
+func storeList(state string, cfg configs.Config) []configs.Store {
+	list := slices.Clone(cfg.Stores)
+	if len(list) == 0 {
+		list = []configs.Store{{URL: "file://" + state + "/central"}}
+	}
+	for i := range list {
+		if list[i].Name == "" {
+			list[i].Name = embedded
+			if i > 0 {
+				list[i].Name = fmt.Sprintf("%s%d", embedded, i+1)
+			}
+		}
+	}
+	return list
+}
+
+// centrals are the stores of the configuration in force.
+func (s *Station) centrals() []*central {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stores
+}
+
+// openStores opens what is there. A store that is away is tried again later.
+// A new log is refused where a store holds another key under its name.
+func (s *Station) openStores(ctx context.Context, id identity) error {
+	for _, cfg := range s.conf().Stores {
+		c := newCentral(cfg)
+		s.mu.Lock()
+		s.stores = append(s.stores, c)
+		s.mu.Unlock()
+		if err := s.guardStore(cfg.URL); err != nil {
+			return err
+		}
+		if err := s.reach(ctx, c); err != nil {
+			s.logger.Warn("store away", "store", c.name, "err", err)
+			continue
+		}
+		err := c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
+		if errors.Is(err, manifest.ErrForked) {
+			return err
+		}
+		if err != nil {
+			c.fail(err) // it is looked at again before anything is published there
+		}
+	}
+	return nil
+}
+
+// reach opens c if it is away. The id a store had at first is kept, so that an
+// empty mount point is never taken for the disk that belongs there.
+func (s *Station) reach(ctx context.Context, c *central) error {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	c.mu.Lock()
+	there := c.open != nil
+	c.mu.Unlock()
+	if there {
+		return nil
+	}
+	metaKey := []byte("store " + c.name + " " + c.cfg.URL)
+	var id string
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		id = string(tx.Bucket(metaBucket).Get(metaKey))
+		return nil
+	})
+	st, err := s.o.OpenStore(ctx, StoreRequest{Store: c.cfg, ID: id, Create: id == "", Journal: journal{s.db, c.name}})
+	if err != nil {
+		c.fail(err)
+		return err
+	}
+	if named, ok := st.(interface{ ID() string }); ok && id == "" {
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			return tx.Bucket(metaBucket).Put(metaKey, []byte(named.ID()))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.open, c.trouble, c.checked = &handle{st: st}, nil, false
+	c.mu.Unlock()
+	return nil
+}
+
+// refuseOtherKey guards a log's name: whoever reinstalls a dock without its
+// key must not continue, or overwrite, the log that stands in the store.
+func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
+	b, _, err := store.ReadAll(ctx, st, manifest.KeyPath(id.log), 4096)
+	if errors.Is(err, store.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the key of log %s in %s: %w", id.log, st.URL(), err)
+	}
+	if string(b) != id.vkey+"\n" {
+		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover --new --old "+id.log,
+			manifest.ErrForked, st.URL(), id.log)
+	}
+	return nil
+}
+
+// checkStores refuses to sign when a reachable store shows a longer or another
+// log than ours: the state was restored from a backup, or cloned.
+func (s *Station) checkStores(ctx context.Context) error {
+	for _, c := range s.centrals() {
+		if err := s.check(ctx, c); errors.Is(err, manifest.ErrForked) {
+			return err
+		}
+	}
+	return nil
+}
+
+// check compares c's log with ours once after it came.
+func (s *Station) check(ctx context.Context, c *central) error {
+	c.mu.Lock()
+	checked := c.checked
+	c.mu.Unlock()
+	if checked {
+		return nil
+	}
+	err := c.use(func(st store.Store) error { return s.ledger.Check(ctx, c.name, shelf{st}) })
+	c.mu.Lock()
+	c.checked = err == nil
+	c.mu.Unlock()
+	return err
+}
+
+// storeChecked reports whether any store said that it knows no other history.
+func (s *Station) storeChecked() bool {
+	for _, c := range s.centrals() {
+		c.mu.Lock()
+		checked := c.checked
+		c.mu.Unlock()
+		if checked {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Station) storeNames() []string {
+	stores := s.centrals()
+	names := make([]string, len(stores))
+	for i, c := range stores {
+		names[i] = c.name
+	}
+	return names
+}
+
+// storeTrouble says in words why clips wait.
+func (s *Station) storeTrouble() string {
+	for _, c := range s.centrals() {
+		if err := c.problem(); err != nil {
+			return fmt.Sprintf("store %s does not take them: %v", c.name, err)
+		}
+	}
+	return "the stores have not answered yet"
+}
+
+// shelf is a store as the ledger publishes to it.
+type shelf struct{ st store.Store }
+
+func (s shelf) Create(ctx context.Context, name string, data []byte) error {
+	_, err := s.st.Create(ctx, name, data)
+	return err
+}
+
+func (s shelf) Replace(ctx context.Context, name string, data []byte, old string) (string, error) {
+	info, err := s.st.Replace(ctx, name, data, old)
+	return info.Version, err
+}
+
+// shelfLimit bounds what is read from a store for the log: the longest entry
+// bundle there can be.
+const shelfLimit = 2 << 20
+
+func (s shelf) Read(ctx context.Context, name string) ([]byte, string, error) {
+	b, info, err := store.ReadAll(ctx, s.st, name, shelfLimit)
+	if errors.Is(err, store.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ledger.ErrAbsent, err)
+	}
+	return b, info.Version, err
+}
