@@ -114,6 +114,16 @@ func place(raw string) string {
 	return u.String()
 }
 
+// bucket is what of a store's URL stays when it is reached by another way.
+func bucket(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	u.RawQuery = ""
+	return u.String()
+}
+
 func agreedKey(store, raw string) []byte { return []byte("agreed " + store + "\x00" + place(raw)) }
 
 // agreed reports whether somebody agreed to locks of at least that length.

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/store/dir"
@@ -167,18 +168,18 @@ func (s *Station) guardSource(path string) error {
 }
 
 // guardStore refuses a store where cameras and recorders put their files.
-func (s *Station) guardStore(raw string) error {
+func guardStore(state string, cfg configs.Config, raw string) error {
 	path, local := localPath(raw)
 	if !local {
 		return nil
 	}
-	for _, d := range s.conf().Drops {
+	for _, d := range cfg.Drops {
 		if within(path, d.Path) || within(d.Path, path) {
 			return fmt.Errorf("store %s: it is in drop folder %q: a source is never a store", raw, d.Path)
 		}
 	}
-	for _, root := range s.conf().Roots {
-		if within(path, root) && !within(s.state, root) {
+	for _, root := range cfg.Roots {
+		if within(path, root) && !within(state, root) {
 			return fmt.Errorf("store %s: cameras are mounted under %q: mount the archive disk elsewhere", raw, root)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,7 @@ const (
 // has them. A clip in it is only acknowledged after sync.
 type spool struct {
 	dir     string
-	reserve int64 // bytes never taken, so that the manifest can always be written
+	reserve atomic.Int64 // bytes never taken, so that the manifest can always be written
 
 	mu     sync.Mutex
 	held   map[clip.Digest]int // clips being committed under that digest
@@ -47,8 +48,12 @@ func openSpool(dir string, reserve int64) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spool{dir: dir, reserve: reserve, held: map[clip.Digest]int{}, syncer: syncer}, nil
+	s := &spool{dir: dir, held: map[clip.Digest]int{}, syncer: syncer}
+	s.setReserve(reserve)
+	return s, nil
 }
+
+func (s *spool) setReserve(bytes int64) { s.reserve.Store(bytes) }
 
 func (s *spool) close() error {
 	s.mu.Lock()
@@ -81,9 +86,10 @@ func (s *spool) room(size int64) error {
 	if whole := int64(st.Blocks) * st.Bsize; size > whole {
 		return fmt.Errorf("it has %d MB, more than the dock's whole disk: copy it by other means", size>>20)
 	}
-	if free := int64(st.Bavail) * st.Bsize; free < size+s.reserve {
+	reserve := s.reserve.Load()
+	if free := int64(st.Bavail) * st.Bsize; free < size+reserve {
 		return fmt.Errorf("%w: %d MB free, %d MB needed and %d MB kept for the manifest; free space or wait for uploads",
-			ErrFull, free>>20, size>>20, s.reserve>>20)
+			ErrFull, free>>20, size>>20, reserve>>20)
 	}
 	if st.Files > 0 && st.Ffree < min(inodeReserve, st.Files/8) {
 		return fmt.Errorf("%w: no inodes left; remove small files or wait for uploads", ErrFull)

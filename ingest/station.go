@@ -83,6 +83,9 @@ type Station struct {
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
 
+	reconfiguring sync.Mutex
+	reconfigured  broadcast // another configuration is in force
+
 	broken  sync.Once     // closes stopped
 	stopped chan struct{} // the log cannot be written any more: only a restart finds out what the disk has
 	closing sync.Once
@@ -113,6 +116,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.change.init()
+	s.reconfigured.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}

@@ -49,7 +49,7 @@ func (s *Station) openStores(ctx context.Context, id identity) error {
 		s.mu.Lock()
 		s.stores = append(s.stores, c)
 		s.mu.Unlock()
-		if err := s.guardStore(cfg.URL); err != nil {
+		if err := guardStore(s.state, *s.conf(), cfg.URL); err != nil {
 			return err
 		}
 		if err := s.reach(ctx, c); err != nil {

@@ -58,7 +58,7 @@ func (s *Station) start(work bool) {
 
 // serve starts what works for one store; the worker is locked.
 func (s *Station) serve(c *central, publish, work bool) {
-	if c.stop == nil {
+	if c.stop == nil && (publish || work) {
 		c.ctx, c.stop = context.WithCancel(s.work.ctx)
 	}
 	if publish {

@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
+)
+
+// ErrFixed is wrapped when a changed configuration asks for what can only be
+// given at the start.
+var ErrFixed = errors.New("it is fixed when the daemon starts")
+
+// Reconfigure puts another configuration in force, whole or not at all; file is
+// where it was read from. Stores whose settings are the same stay open, and
+// dockings go on as they began.
+func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file string) error {
+	s.reconfiguring.Lock()
+	defer s.reconfiguring.Unlock()
+	old := s.conf()
+	for _, c := range []struct {
+		key      string
+		was, now any
+	}{{"log", old.Log, cfg.Log}, {"authority", old.Authority, cfg.Authority}, {"key", old.Key, cfg.Key}} {
+		if c.was != c.now {
+			return fmt.Errorf("change %s from %q to %q: %w: restart it, or change it back", c.key, c.was, c.now, ErrFixed)
+		}
+	}
+	next, err := s.adapt(cfg)
+	if err != nil {
+		return err
+	}
+	for _, st := range next.Stores {
+		if err := errors.Join(guardStore(s.state, next, st.URL), sameBucket(old.Stores, st)); err != nil {
+			return err
+		}
+	}
+	digest, err := digestOfFile(file)
+	if err != nil {
+		return fmt.Errorf("hash the configuration: %w", err)
+	}
+	err = s.commit(ctx, func(tx *ledger.Tx) error {
+		_, err := s.append(tx, manifest.Draft{Type: "run.configured", Actor: "admin", Fields: manifest.Object{"config": digest}})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	gone := s.swap(&next)
+	for _, c := range gone {
+		c.close()
+		s.storeAlarm(c, nil)
+		s.alarms.clear("store_unlocked", c.name)
+	}
+	err = s.reconcile(false)
+	s.spool.setReserve(int64(next.Reserve))
+	s.reconfigured.wake()
+	s.wakeUploads()
+	s.markDirty()
+	return err
+}
+
+// sameBucket refuses a store's name for another place: clips are entered as
+// stored under it.
+func sameBucket(old []configs.Store, now configs.Store) error {
+	for _, was := range old {
+		if was.Name == now.Name && bucket(was.URL) != bucket(now.URL) {
+			return fmt.Errorf("change store %s from %s to %s: clips are entered as stored under that name: give the new place another name",
+				now.Name, was.URL, now.URL)
+		}
+	}
+	return nil
+}
+
+// swap puts a configuration in force, starts what works for its new stores, and
+// returns the stores that are not in it any more.
+func (s *Station) swap(next *configs.Config) (gone []*central) {
+	s.work.mu.Lock()
+	defer s.work.mu.Unlock()
+	standing := map[string]*central{}
+	for _, c := range s.centrals() {
+		standing[c.name] = c
+	}
+	var stores []*central
+	var fresh []*central
+	for _, cfg := range next.Stores {
+		c := standing[cfg.Name]
+		if c != nil && reflect.DeepEqual(c.cfg, cfg) {
+			delete(standing, cfg.Name)
+		} else {
+			c = newCentral(cfg)
+			fresh = append(fresh, c)
+		}
+		stores = append(stores, c)
+	}
+	s.mu.Lock()
+	s.stores = stores
+	s.mu.Unlock()
+	s.cfg.Store(next)
+	if !s.work.ended {
+		for _, c := range fresh {
+			s.serve(c, s.work.publishing, s.work.working)
+		}
+	}
+	for _, c := range standing {
+		gone = append(gone, c)
+	}
+	return gone
+}
