@@ -149,7 +149,8 @@ func (c *Config) checkRules(d *Document) error {
 	return nil
 }
 
-func urlProblem(raw string) string {
+// URLProblem says what is wrong with the URL of a store, "" when nothing is.
+func URLProblem(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || !plain(raw):

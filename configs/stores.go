@@ -86,7 +86,7 @@ func (c *Config) checkStores(d *Document) error {
 			return d.Errorf(at+".name", "a second store named %q; give each its own name", s.Name)
 		}
 		seen[s.Name] = true
-		if problem := urlProblem(s.URL); problem != "" {
+		if problem := URLProblem(s.URL); problem != "" {
 			return d.Errorf(at+".url", "store %s: %s", s.Name, problem)
 		}
 		if s.FSUUID != "" && !plain(s.FSUUID) {

@@ -105,6 +105,14 @@ func (s *Station) removeBay(b *bay) {
 	s.change.wake()
 }
 
+// clearSlot clears the tile of a place that is not served any more.
+func (s *Station) clearSlot(slot string) {
+	s.mu.Lock()
+	delete(s.bays, slot)
+	s.mu.Unlock()
+	s.change.wake()
+}
+
 func (s *Station) bayStatus() []BayStatus {
 	var out []BayStatus
 	for _, b := range s.allBays() {

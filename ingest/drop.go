@@ -53,6 +53,7 @@ func (s *Station) serveDrops(ctx context.Context) error {
 // serveDrop takes each file of a drop folder when it has come to rest. A
 // folder that is away is looked for again.
 func (s *Station) serveDrop(ctx context.Context, drop configs.Drop) {
+	defer s.clearSlot("drop " + drop.Path)
 	for {
 		err := s.watchDrop(ctx, drop)
 		if ctx.Err() != nil {

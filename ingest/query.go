@@ -102,6 +102,7 @@ func (s *Station) view(r row) ClipView {
 		v.Stores = append(v.Stores, name)
 	}
 	slices.Sort(v.Stores)
+	v.Proved = r.confirmed()
 	if len(v.Stores) > 0 && s.enough(r.N) {
 		v.State = StateStored
 	}
@@ -136,7 +137,7 @@ func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
 	if err != nil {
 		return ClipDetail{}, err
 	}
-	d := ClipDetail{ClipView: s.view(r), Leaf: r.Leaf}
+	d := ClipDetail{ClipView: s.view(r), Leaf: r.Leaf, Freed: s.freed(r)}
 	for _, n := range r.Entries {
 		raw, err := s.ledger.Entry(n)
 		if err != nil {

@@ -64,6 +64,17 @@ func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file stri
 	return err
 }
 
+// RefuseConfig raises the alarm that a changed configuration is not in force
+// and why; nil ends it.
+func (s *Station) RefuseConfig(err error) {
+	if err == nil {
+		s.alarms.clear("config_bad")
+	} else {
+		s.alarms.raise("config_bad", err, s.now())
+	}
+	s.change.wake()
+}
+
 // sameBucket refuses a store's name for another place: clips are entered as
 // stored under it.
 func sameBucket(old []configs.Store, now configs.Store) error {

@@ -20,41 +20,10 @@ import (
 )
 
 const (
-	scrubDays   = 30               // until an adopted log's clips are read back again
 	scrubAgain  = 24 * time.Hour   // after a copy was found to be another
 	scrubYields = 10 * time.Minute // to cameras and uploads, at most
 	scrubBurst  = hash.BufferSize
 )
-
-// proof is what reading a clip back from a store showed last.
-type proof struct {
-	Entry int64 `json:"entry,omitempty"` // clip.confirmed or clip.damaged; 0 before the first
-	Whole bool  `json:"whole,omitempty"`
-	Due   int64 `json:"due"` // Unix seconds of the next time
-}
-
-func proofKey(store string, due, n int64) []byte {
-	k := append([]byte(store), 0)
-	k = binary.BigEndian.AppendUint64(k, uint64(due))
-	return binary.BigEndian.AppendUint64(k, uint64(n))
-}
-
-// schedule has a clip read back from a store at a time, and not before.
-func (c catalog) schedule(r *row, store string, at time.Time) error {
-	p, standing := r.Proofs[store]
-	b := c.tx.Bucket(proofBucket)
-	if standing {
-		if err := b.Delete(proofKey(store, p.Due, r.N)); err != nil {
-			return err
-		}
-	}
-	p.Due = at.Unix()
-	if r.Proofs == nil {
-		r.Proofs = map[string]proof{}
-	}
-	r.Proofs[store] = p
-	return b.Put(proofKey(store, p.Due, r.N), nil)
-}
 
 // nextProof is the clip whose turn is next in a store, and when.
 func (s *Station) nextProof(name string) (n int64, due time.Time, found bool) {
@@ -326,40 +295,4 @@ func (s *Station) enterFinding(tx *ledger.Tx, r row, c *central, pin manifest.Ob
 		return err
 	}
 	return cat.putClip(now)
-}
-
-// applyProof folds clip.confirmed and clip.damaged into the catalog.
-func (c catalog) applyProof(e manifest.Entry) error {
-	name := e.Fields.Str("store")
-	return c.change(e, func(r *row) error {
-		if err := c.schedule(r, name, e.T.Add(scrubDays*24*time.Hour)); err != nil {
-			return err
-		}
-		p := r.Proofs[name]
-		p.Entry, p.Whole = e.N, e.Type == "clip.confirmed"
-		r.Proofs[name] = p
-		return nil
-	})
-}
-
-// scheduleAll gives a state of an older version its turns.
-func scheduleAll(tx *bbolt.Tx) error {
-	c := catalog{tx}
-	cur := tx.Bucket(clipBucket).Cursor()
-	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		var r row
-		if err := decode(v, &r); err != nil {
-			return err
-		}
-		for name := range r.Stored {
-			if err := c.schedule(&r, name, r.Ingested); err != nil {
-				return err
-			}
-		}
-		if err := c.putClip(r); err != nil {
-			return err
-		}
-		cur.Seek(k)
-	}
-	return nil
 }

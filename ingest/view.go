@@ -169,7 +169,8 @@ type ClipView struct {
 	PathHex  string      `json:"path_hex,omitempty"`
 	Ingested time.Time   `json:"ingested"`
 	State    string      `json:"state"`
-	Stores   []string    `json:"stores,omitempty"` // that have confirmed by clip.stored
+	Stores   []string    `json:"stores,omitempty"`    // that said they have it, by clip.stored
+	Proved   []string    `json:"confirmed,omitempty"` // of them, those from which it was read back whole
 	SameAs   string      `json:"same_as,omitempty"`
 	Span     *tag.Span   `json:"span,omitempty"`
 	Offset   *tag.Offset `json:"offset,omitempty"`
@@ -192,7 +193,8 @@ type Custody struct {
 // ClipDetail is everything known of a clip, its custody line by line.
 type ClipDetail struct {
 	ClipView
-	Leaf    string    `json:"leaf"` // hex leaf hash of its clip.ingested
+	Leaf    string    `json:"leaf"`  // hex leaf hash of its clip.ingested
+	Freed   bool      `json:"freed"` // the stores hold it so that its camera need not
 	Custody []Custody `json:"custody"`
 }
 

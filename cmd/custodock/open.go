@@ -52,7 +52,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	if a.state, err = a.stateDir(cmd.Flags().Changed("state")); err != nil {
 		return err
 	}
-	return a.chooseStores()
+	return a.override(&a.cfg)
 }
 
 // stateDir is --state, else the system's for root, else the user's own.

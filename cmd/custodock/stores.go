@@ -14,30 +14,45 @@ import (
 	"github.com/custodock/custodock/store/dir"
 )
 
-// chooseStores puts --store over the configuration, and the embedded store
-// where neither names one.
-func (a *app) chooseStores() error {
+// override puts the global flags over a configuration: --store over its stores,
+// and the embedded store where neither names one.
+func (a *app) override(cfg *configs.Config) error {
 	if len(a.flags.stores) > 0 {
-		a.cfg.Stores = nil
+		cfg.Stores = nil
 		for i, raw := range a.flags.stores {
 			name := "central"
 			if i > 0 {
 				name += strconv.Itoa(i + 1)
 			}
-			a.cfg.Stores = append(a.cfg.Stores, configs.Store{Name: name, URL: raw})
+			cfg.Stores = append(cfg.Stores, configs.Store{Name: name, URL: raw})
 		}
+		cfg.Copies.Stored = min(cfg.Copies.Stored, len(cfg.Stores))
 	}
-	if len(a.cfg.Stores) == 0 {
+	if len(cfg.Stores) == 0 {
 		embedded := url.URL{Scheme: "file", Path: filepath.Join(a.state, "central")}
-		a.cfg.Stores = []configs.Store{{Name: "central", URL: embedded.String()}}
+		cfg.Stores = []configs.Store{{Name: "central", URL: embedded.String()}}
 	}
-	for _, s := range a.cfg.Stores {
-		if _, err := storePath(s.URL); err != nil {
+	for _, s := range cfg.Stores {
+		if err := checkStore(s.URL); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// checkStore refuses a URL that no store can have.
+func checkStore(raw string) error {
+	if isS3(raw) {
+		if problem := configs.URLProblem(raw); problem != "" {
+			return usagef("store %q: %s", raw, problem)
+		}
+		return nil
+	}
+	_, err := storePath(raw)
+	return err
+}
+
+func isS3(raw string) bool { return strings.HasPrefix(raw, "s3:") }
 
 // storePath is the folder of a file:// URL (RFC 8089).
 func storePath(raw string) (string, error) {
@@ -47,7 +62,7 @@ func storePath(raw string) (string, error) {
 	}
 	switch {
 	case u.Scheme != "file":
-		return "", usagef("store %q: this build knows no %s stores: write file:///path", raw, quoteScheme(u.Scheme))
+		return "", usagef("store %q: there are no %s stores: write file:///path or s3://bucket/prefix?endpoint=https://…", raw, quoteScheme(u.Scheme))
 	case u.Host != "" && u.Host != "localhost", !filepath.IsAbs(u.Path), u.RawQuery != "", u.Fragment != "":
 		return "", usagef("store %q: write file:///path with three slashes and nothing behind the path", raw)
 	}

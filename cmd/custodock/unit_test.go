@@ -130,17 +130,17 @@ func TestStorePath(t *testing.T) {
 	}
 }
 
-func TestChooseStores(t *testing.T) {
+func TestOverride(t *testing.T) {
 	a := newApp(nil, nil, nil, nil)
 	a.state = "/st ate"
-	if err := a.chooseStores(); err != nil {
+	if err := a.override(&a.cfg); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]configs.Store{{Name: "central", URL: "file:///st%20ate/central"}}, a.cfg.Stores); d != "" {
 		t.Error(d)
 	}
 	a.flags.stores = []string{"file:///a", "file:///b"}
-	if err := a.chooseStores(); err != nil {
+	if err := a.override(&a.cfg); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]configs.Store{{Name: "central", URL: "file:///a"}, {Name: "central2", URL: "file:///b"}}, a.cfg.Stores); d != "" {
