@@ -27,7 +27,7 @@ run: build
 
 # Every test there is. One that was skipped is one that did not pass.
 test:
-	@tools/need.sh build test
+	@tools/need.sh build test servers
 	go vet ./...
 	@mkdir -p bin
 	$(ROOT) go test ./... -race -count=1 -timeout 40m -v 2>&1 | tee bin/test.log
@@ -36,7 +36,7 @@ test:
 # The fast part: under two minutes once the tools are built. The journeys of the
 # real binary and the shell verifier take longer and are in `make test`.
 check:
-	@tools/need.sh build test
+	@tools/need.sh build test servers
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
 	go vet ./...
 	$(TOOL) staticcheck ./...

@@ -43,6 +43,8 @@ var (
 	// ErrStranger is wrapped when something answers that is no store: a
 	// captive portal, a proxy's error page.
 	ErrStranger = errors.New("what answers is no store")
+	// ErrAway is wrapped when nothing answers at all.
+	ErrAway = errors.New("the store cannot be reached")
 )
 
 // Info describes one stored version of one name.

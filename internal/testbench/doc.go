@@ -1,10 +1,14 @@
 // Package testbench makes the hardware and the bad days that tests need: a
 // camera whose file system misbehaves on command, a disk that loses power, a
 // custodock process that is killed or denied system calls, a build with a bug
-// planted in it. Every fault counts how often it fired, so that a test can
+// planted in it, central storage that is stopped, full or rotten. Every fault counts how often it fired, so that a test can
 // tell a passed trial from one that never happened.
 //
-// Mounting needs root; a test without it fails and says so. Only tests and the
+// Central storage is a real versitygw or MinIO, started by S3. Its data can be
+// read and spoilt on its disk, past the server.
+//
+// Mounting needs root, S3 servers the programs of `tools/need.sh servers`; a test
+// without them fails and says so. Only tests and the
 // benchmark import this package.
 package testbench
 

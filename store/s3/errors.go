@@ -1,0 +1,192 @@
+package s3
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/custodock/custodock/store"
+)
+
+// maxSkew is how far clocks may be apart before S3 refuses what we sign.
+const maxSkew = 15 * time.Minute
+
+// answerOf is the server's own error, if err is one. Its texts are the
+// server's: they are quoted and bounded before they are shown.
+func answerOf(err error) (minio.ErrorResponse, bool) {
+	var a minio.ErrorResponse
+	ok := errors.As(err, &a)
+	return a, ok
+}
+
+func hasCode(err error, codes ...string) bool {
+	a, ok := answerOf(err)
+	return ok && slices.Contains(codes, a.Code)
+}
+
+// isAbsent reports that the name or version is not there; a version that is a
+// delete marker is none.
+func isAbsent(err error) bool {
+	a, ok := answerOf(err)
+	return ok && (slices.Contains([]string{"NoSuchKey", "NoSuchVersion", "InvalidVersionId", "InvalidVersionID", "XMinioInvalidVersionID", "NotFound"}, a.Code) ||
+		a.Code == "MethodNotAllowed" && a.StatusCode == http.StatusMethodNotAllowed)
+}
+
+// isRefused reports that a condition of a write did not hold.
+func isRefused(err error) bool {
+	a, ok := answerOf(err)
+	return ok && (a.Code == "PreconditionFailed" || a.StatusCode == http.StatusPreconditionFailed)
+}
+
+func isGone(err error) bool { return hasCode(err, "NoSuchUpload") }
+
+// isCorrupt reports that the server got other bytes than their checksums say.
+func isCorrupt(err error) bool {
+	return hasCode(err, "BadDigest", "InvalidDigest", "InvalidChecksum", "ChecksumMismatch", "XAmzContentSHA256Mismatch",
+		"XAmzContentChecksumMismatch", "XMinioContentChecksumMismatch", "ContentSHA256Mismatch")
+}
+
+// isOutdated reports that other keys may be needed.
+func isOutdated(err error) bool {
+	return hasCode(err, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired")
+}
+
+// isUnlockable reports that a bucket was asked for a lock that it does not have.
+func isUnlockable(err error) bool {
+	a, ok := answerOf(err)
+	return ok && a.StatusCode == http.StatusBadRequest && strings.HasPrefix(a.Code, "Invalid") && strings.Contains(strings.ToLower(a.Message), "lock")
+}
+
+// isLost reports that a request may have been carried out although it failed.
+func isLost(err error) bool {
+	a, ok := answerOf(err)
+	return !ok || a.StatusCode >= 500 || a.StatusCode == 0
+}
+
+var temporaryCodes = []string{
+	"SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "RequestTimeout", "ServiceUnavailable", "Busy", "TooManyRequests",
+	"Throttling", "ThrottlingException", "RequestThrottled", "RequestLimitExceeded", "OperationAborted", "ConditionalRequestConflict", "IncompleteBody",
+}
+
+// isTemporary reports that the same request may succeed in a moment.
+func isTemporary(err error) bool {
+	var s *strangerError
+	var network net.Error
+	var syntax *xml.SyntaxError
+	switch {
+	case errors.As(err, &s):
+		return s.temporary
+	case isFull(err), isUntrusted(err), errors.Is(err, errLocal):
+		return false
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network), errors.As(err, &syntax), errors.Is(err, errHalf):
+		return true
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return true
+	}
+	a, ok := answerOf(err)
+	if !ok {
+		return false
+	}
+	switch a.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return slices.Contains(temporaryCodes, a.Code)
+}
+
+func isFull(err error) bool {
+	a, ok := answerOf(err)
+	return ok && (a.StatusCode == http.StatusInsufficientStorage || strings.Contains(a.Code, "QuotaExceeded") ||
+		slices.Contains([]string{"XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"}, a.Code))
+}
+
+// isUntrusted reports that the other end did not prove who it is, or we did not.
+func isUntrusted(err error) bool {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verify *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) || errors.As(err, &verify) ||
+		errors.As(err, &alert) || errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// explain makes one sentence of an error: what is wrong and who mends it how.
+func (r *Reader) explain(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if a, ok := answerOf(err); ok {
+		return r.explainAnswer(a)
+	}
+	var s *strangerError
+	if errors.As(err, &s) {
+		return s
+	}
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) || errors.Is(err, errHalf) {
+		return &strangerError{what: "an answer that is not of S3"}
+	}
+	var u *url.Error
+	var network net.Error
+	if !errors.As(err, &u) && !errors.As(err, &network) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if u != nil {
+		err = u.Err // without the URL, which is long
+	}
+	if isUntrusted(err) {
+		return fmt.Errorf("%w: %s is not trusted: %q; set ca to the file of its authority, and cert where it wants one", store.ErrStranger, r.where.endpoint(), short(err.Error()))
+	}
+	return fmt.Errorf("%w: %s: %q; check network, endpoint and proxy", store.ErrAway, r.where.endpoint(), short(err.Error()))
+}
+
+func (r *Reader) explainAnswer(a minio.ErrorResponse) error {
+	said := fmt.Sprintf("%q (status %d): %q", short(a.Code), a.StatusCode, short(a.Message))
+	skew, told := r.watch.skew()
+	skewed := told && skew.Abs() > maxSkew
+	denied := a.StatusCode == http.StatusForbidden || a.StatusCode == http.StatusUnauthorized || isOutdated(a) || a.Code == "AccessDenied"
+	switch {
+	case a.Code == "RequestTimeTooSkewed", a.Code == "RequestExpired", skewed && (denied || a.StatusCode == http.StatusBadRequest):
+		by := "more than 15m"
+		if skewed {
+			by = skew.Abs().Round(time.Second).String()
+		}
+		return fmt.Errorf("%w: by %s; set the clock of the dock, and let chrony or ntpd keep it", store.ErrSkewed, by)
+	case a.Code == "NoSuchBucket":
+		return fmt.Errorf("%w: %q at %s; create it with object lock, or correct the url", store.ErrNoBucket, r.where.bucket, r.where.endpoint())
+	case isFull(a):
+		return fmt.Errorf("%w: %s; add room at the store or raise the quota", store.ErrFull, said)
+	case isOutdated(a):
+		return fmt.Errorf("%w: %s; put working keys where the dock reads them", store.ErrDenied, said)
+	case denied:
+		return fmt.Errorf("%w: %s; let their policy allow what docs/operation.md lists, below %s/%s", store.ErrDenied, said, r.where.bucket, r.where.prefix)
+	case isUnlockable(a):
+		return fmt.Errorf("%w: %s; use a bucket made with object lock", store.ErrUnlocked, said)
+	case isCorrupt(a):
+		return fmt.Errorf("%w: %s", store.ErrDamaged, said)
+	case isAbsent(a):
+		return store.ErrNotExist
+	case a.StatusCode == 0 && a.Code == "InternalError": // the library's own, for headers it cannot read
+		return &strangerError{what: "an answer without the headers of S3"}
+	case a.Code == "AuthorizationHeaderMalformed", a.Code == "PermanentRedirect", a.Code == "InvalidRegion":
+		return fmt.Errorf("the store refuses region %q: %s; correct region in the url", r.where.region, said)
+	}
+	return fmt.Errorf("the store answers %s", said)
+}
