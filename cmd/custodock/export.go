@@ -128,7 +128,7 @@ func stored(ctx context.Context, desk console.Desk, r ingest.ExportRequest) erro
 func (a *app) writeBundle(ctx context.Context, key string, clips []string, dir string) error {
 	var errs []error
 	for _, s := range a.cfg.Stores {
-		r, err := openReader(s.URL)
+		r, err := openReader(ctx, s)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -58,6 +58,7 @@ func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logg
 	if page != nil {
 		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, a.cfg.Lang, a.cfg.Policy), log) })
 	}
+	g.Go(func() error { return a.reloading(ctx, station, log) })
 	g.Go(func() error {
 		notify.Watchdog(ctx, a.env, func(ctx context.Context) error {
 			_, err := station.Status(ctx)

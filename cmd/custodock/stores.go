@@ -12,6 +12,7 @@ import (
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/dir"
+	"github.com/custodock/custodock/store/s3"
 )
 
 // override puts the global flags over a configuration: --store over its stores,
@@ -77,7 +78,10 @@ func quoteScheme(scheme string) string {
 }
 
 // openStore opens a store for the engine.
-func openStore(_ context.Context, r ingest.StoreRequest) (store.Store, error) {
+func openStore(ctx context.Context, r ingest.StoreRequest) (store.Store, error) {
+	if isS3(r.URL) {
+		return s3.Open(ctx, s3.Options{Store: r.Store, Journal: r.Journal})
+	}
 	path, err := storePath(r.URL)
 	if err != nil {
 		return nil, err
@@ -85,19 +89,28 @@ func openStore(_ context.Context, r ingest.StoreRequest) (store.Store, error) {
 	return dir.Open(path, dir.Options{Create: r.Create, ID: r.ID, FSUUID: r.FSUUID})
 }
 
+// reader is a store opened for proving.
+type reader interface {
+	store.Reader
+	Close() error
+}
+
 // openReader opens a store, or a copy of one, for proving. A plain path is
 // taken too: an auditor gets a folder, not a URL.
-func openReader(raw string) (*dir.Reader, error) {
-	path := raw
-	if strings.Contains(raw, "://") || strings.HasPrefix(raw, "file:") {
+func openReader(ctx context.Context, cfg configs.Store) (reader, error) {
+	if isS3(cfg.URL) {
+		return s3.Open(ctx, s3.Options{Store: cfg})
+	}
+	path := cfg.URL
+	if strings.Contains(cfg.URL, "://") || strings.HasPrefix(cfg.URL, "file:") {
 		var err error
-		if path, err = storePath(raw); err != nil {
+		if path, err = storePath(cfg.URL); err != nil {
 			return nil, err
 		}
 	}
 	r, err := dir.OpenReader(path)
 	if err != nil {
-		return nil, fmt.Errorf("open store %q: %w", raw, err)
+		return nil, fmt.Errorf("open store %q: %w", cfg.URL, err)
 	}
 	return r, nil
 }

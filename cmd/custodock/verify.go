@@ -16,7 +16,6 @@ import (
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/manifest"
-	"github.com/custodock/custodock/store/dir"
 	"github.com/custodock/custodock/verify"
 )
 
@@ -88,7 +87,7 @@ func (c *verifyCall) sort(args []string) error {
 func (a *app) verify(ctx context.Context, c verifyCall) error {
 	p := a.newVerifyPrinter()
 	if c.key != "" {
-		o, done, err := a.foreign(c)
+		o, done, err := a.foreign(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -124,14 +123,14 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 	if err != nil {
 		return nil, nil, err
 	}
-	var readers []*dir.Reader
+	var readers []reader
 	done = func() {
 		for _, r := range readers {
 			_ = r.Close()
 		}
 	}
 	for _, s := range a.cfg.Stores {
-		r, err := openReader(s.URL)
+		r, err := openReader(ctx, s)
 		if err != nil {
 			done()
 			return nil, nil, err

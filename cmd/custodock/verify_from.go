@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/verify"
@@ -17,7 +19,7 @@ import (
 const maxKey = 4096
 
 // foreign is for someone with no dock.
-func (a *app) foreign(c verifyCall) (verify.Options, func(), error) {
+func (a *app) foreign(ctx context.Context, c verifyCall) (verify.Options, func(), error) {
 	o := verify.Options{Key: keyText(c.key)}
 	v, err := manifest.ParseKey(o.Key)
 	if err != nil {
@@ -29,15 +31,30 @@ func (a *app) foreign(c verifyCall) (verify.Options, func(), error) {
 	if c.from == "" {
 		return o, func() {}, nil
 	}
-	if err := isStoreCopy(c.from); err != nil {
+	from, err := a.from(c.from)
+	if err != nil {
 		return o, nil, err
 	}
-	r, err := openReader(c.from)
+	r, err := openReader(ctx, from)
 	if err != nil {
 		return o, nil, err
 	}
 	o.Store = r
 	return o, func() { _ = r.Close() }, nil
+}
+
+// from is the store to read: a folder, or a bucket with what the configuration
+// says of it where it is one of its stores.
+func (a *app) from(raw string) (configs.Store, error) {
+	if !isS3(raw) {
+		return configs.Store{URL: raw}, isStoreCopy(raw)
+	}
+	for _, s := range a.cfg.Stores {
+		if s.URL == raw {
+			return s, nil
+		}
+	}
+	return configs.Store{URL: raw, Lock: configs.LockNone}, checkStore(raw)
 }
 
 // isStoreCopy says in one sentence what is wrong with a --from that cannot be a
