@@ -338,3 +338,16 @@ func TestOlderState(t *testing.T) {
 		t.Error("no clip will be read back")
 	}
 }
+
+// TestInitUnpublished: a log is made although no store can show it yet.
+func TestInitUnpublished(t *testing.T) {
+	o, _, _ := vaulted(t, true)
+	key, err := Init(context.Background(), o)
+	if key == "" || !errors.Is(err, ErrUnpublished) || !errors.Is(err, ErrConsent) {
+		t.Errorf("key %q, %v", key, err)
+	}
+	again, err := Init(context.Background(), o)
+	if again != key || !errors.Is(err, ErrUnpublished) {
+		t.Errorf("again %q, %v", again, err)
+	}
+}

@@ -2,8 +2,11 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/custodock/custodock/manifest"
 )
 
 // Key is the verifier key of this dock's log.
@@ -51,8 +54,11 @@ func (s *Station) index(what string) (int64, error) {
 	return n, nil
 }
 
+// ErrUnpublished is wrapped when a log was made and no store shows it yet.
+var ErrUnpublished = errors.New("it will be shown there as soon as that is mended")
+
 // Init makes the state and its log, or finds them made, and returns the
-// verifier key.
+// verifier key, also beside ErrUnpublished.
 func Init(ctx context.Context, o Options) (string, error) {
 	o.Create = true
 	s, err := Open(ctx, o)
@@ -60,8 +66,11 @@ func Init(ctx context.Context, o Options) (string, error) {
 		return "", err
 	}
 	vkey := s.vkey
-	if s.sealed() == 0 {
+	if s.published() == 0 {
 		err = s.publishNow(ctx)
+	}
+	if err != nil && !errors.Is(err, manifest.ErrForked) && s.healthy() == nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", err, ErrUnpublished)
 	}
 	if closing := s.Close(); err == nil {
 		err = closing

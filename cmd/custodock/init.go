@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,10 @@ func (a *app) initCmd() *cobra.Command {
 				a.cfg.Authority = authority
 			}
 			key, err := a.initialise(cmd.Context())
+			if errors.Is(err, ingest.ErrUnpublished) {
+				_, _ = fmt.Fprintln(a.err, "custodock: "+explain(err, a.lang))
+				err = nil // the log is made, and clips wait on the dock
+			}
 			if err != nil {
 				return err
 			}
