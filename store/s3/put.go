@@ -59,7 +59,7 @@ func (s *Store) put(ctx context.Context, o store.Object) (store.Info, error) {
 func (s *Store) putWhole(ctx context.Context, o store.Object, p *plan) (store.Info, error) {
 	w := write{
 		name: store.Name(o.Digest), size: o.Size, body: func() io.Reader { return p.part(ctx, 0) },
-		sha: o.Digest.String(), crc: p.crc, until: o.Until, meta: map[string]string{metaSHA256: o.Digest.String()},
+		sha: o.Digest.String(), crc: p.crc, until: o.Until, hold: s.hold, meta: map[string]string{metaSHA256: o.Digest.String()},
 	}
 	for again := false; ; again = true {
 		written, _, err := s.send(ctx, w)

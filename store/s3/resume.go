@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 
@@ -71,7 +72,7 @@ func (s *Store) begin(ctx context.Context, name string, object store.Object) (id
 		o := minio.PutObjectOptions{UserMetadata: map[string]string{
 			metaSHA256: object.Digest.String(), headerChecksumAlgo: checksumAlgorithm, headerChecksumType: checksumOfAllTheWay,
 		}}
-		s.lock(&o, object.Until)
+		s.lock(&o, object.Until, s.hold)
 		id, err = s.core.NewMultipartUpload(ctx, s.where.bucket, s.key(name), o)
 		if isUnlockable(err) && s.lockable.Swap(false) {
 			err = errHalf // again, without them
@@ -87,33 +88,43 @@ func (s *Store) begin(ctx context.Context, name string, object store.Object) (id
 // partsOf lists the parts of an upload that are whole.
 func (s *Store) partsOf(ctx context.Context, name, id string, p *plan) (map[int]string, error) {
 	done := map[int]string{}
+	err := s.eachPart(ctx, s.key(name), id, func(part minio.ObjectPart) error {
+		i := part.PartNumber - 1
+		if i < 0 || i >= len(p.crcs) || part.Size != p.size(i) || part.ETag == "" {
+			return nil
+		}
+		if part.ChecksumCRC64NVME == "" || part.ChecksumCRC64NVME == encodeCRC(p.crcs[i]) {
+			done[i] = strings.Trim(part.ETag, `"`)
+		}
+		return nil
+	})
+	return done, err
+}
+
+// eachPart walks the parts of an upload until visit returns an error.
+func (s *Store) eachPart(ctx context.Context, key, id string, visit func(minio.ObjectPart) error) error {
 	for marker := 0; ; {
 		var page minio.ListObjectPartsResult
 		err := s.do(ctx, func() (err error) {
-			page, err = s.core.ListObjectParts(ctx, s.where.bucket, s.key(name), id, marker, pageSize)
+			page, err = s.core.ListObjectParts(ctx, s.where.bucket, key, id, marker, pageSize)
 			if err == nil && page.UploadID != id {
 				err = errHalf
 			}
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, part := range page.ObjectParts {
-			i := part.PartNumber - 1
-			if i < 0 || i >= len(p.crcs) || part.Size != p.size(i) || part.ETag == "" {
-				continue
+			if err := visit(part); err != nil {
+				return err
 			}
-			if part.ChecksumCRC64NVME != "" && part.ChecksumCRC64NVME != encodeCRC(p.crcs[i]) {
-				continue
-			}
-			done[i] = trimQuotes(part.ETag)
 		}
 		if !page.IsTruncated {
-			return done, nil
+			return nil
 		}
 		if page.NextPartNumberMarker <= marker {
-			return nil, &strangerError{what: "a list of parts that does not end"}
+			return &strangerError{what: "a list of parts that does not end"}
 		}
 		marker = page.NextPartNumberMarker
 	}
@@ -130,11 +141,4 @@ func (s *Store) abandon(ctx context.Context, name string) error {
 		return fmt.Errorf("abort upload: %w", s.explain(err))
 	}
 	return s.forget(name)
-}
-
-func trimQuotes(etag string) string {
-	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
-		return etag[1 : len(etag)-1]
-	}
-	return etag
 }

@@ -41,11 +41,11 @@ const (
 
 // Options say which bucket, and how it is reached.
 type Options struct {
-	Store   configs.Store
-	Journal store.Journal                             // of uploads under way; nil keeps no notes, so that a restart sends everything again
-	Getenv  func(string) string                       // nil is os.Getenv
-	Now     func() time.Time                          // nil is time.Now
-	Wrap    func(http.RoundTripper) http.RoundTripper // of what carries requests; nil is none
+	Store     configs.Store
+	Journal   store.Journal                             // of uploads under way; nil keeps no notes, so that a restart sends everything again
+	Getenv    func(string) string                       // nil is os.Getenv
+	Now       func() time.Time                          // nil is time.Now
+	Transport func(http.RoundTripper) http.RoundTripper // of what carries requests; nil is none
 }
 
 // Reader reads a bucket and changes nothing in it.
@@ -147,8 +147,8 @@ func newReader(o *Options) (*Reader, error) {
 		return nil, err
 	}
 	var carrier http.RoundTripper = transport
-	if o.Wrap != nil {
-		carrier = o.Wrap(carrier)
+	if o.Transport != nil {
+		carrier = o.Transport(carrier)
 	}
 	r := &Reader{
 		url: o.Store.URL, where: where, credentials: keys, watch: &watch{next: carrier, now: o.Now},

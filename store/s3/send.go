@@ -33,6 +33,7 @@ type write struct {
 	crc   uint64
 	old   string // ETag that must be there; "" is that nothing may be
 	until time.Time
+	hold  bool // a legal hold too
 	meta  map[string]string
 }
 
@@ -87,20 +88,21 @@ func (s *Store) headers(w write) minio.PutObjectOptions {
 	} else {
 		o.SetMatchETag(w.old)
 	}
-	s.lock(&o, w.until)
+	s.lock(&o, w.until, w.hold)
 	return o
 }
 
-// lock adds the headers of a lock until then, where the bucket takes them.
-func (s *Store) lock(o *minio.PutObjectOptions, until time.Time) {
-	if !s.lockable.Load() || until.IsZero() {
+// lock adds the headers of a lock until then, where the bucket takes them. A
+// retention that has passed is none.
+func (s *Store) lock(o *minio.PutObjectOptions, until time.Time, hold bool) {
+	if !s.lockable.Load() {
 		return
 	}
 	if s.mode != configs.LockNone && until.After(s.now()) {
 		o.Mode = minio.RetentionMode(strings.ToUpper(s.mode))
 		o.RetainUntilDate = wholeSecond(until)
 	}
-	if s.hold {
+	if hold {
 		o.LegalHold = minio.LegalHoldEnabled
 	}
 }

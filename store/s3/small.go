@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/minio/crc64nvme"
 
@@ -105,6 +104,6 @@ func newWrite(name string, data []byte) write {
 	sum := sha256.Sum256(data)
 	return write{
 		name: name, size: int64(len(data)), body: func() io.Reader { return bytes.NewReader(data) },
-		sha: hex.EncodeToString(sum[:]), crc: crc64nvme.Checksum(data), until: time.Time{},
+		sha: hex.EncodeToString(sum[:]), crc: crc64nvme.Checksum(data),
 	}
 }
