@@ -73,7 +73,7 @@ func (c *central) use(f func(store.Store) error) error {
 // letGo gives up a store that failed in a way it may not get over by itself,
 // such as a failed sync; reach opens it anew. It is closed after its last user.
 func (c *central) letGo(err error) {
-	if errors.Is(err, store.ErrFull) || errors.Is(err, manifest.ErrForked) {
+	if errors.Is(err, store.ErrFull) || errors.Is(err, manifest.ErrForked) || errors.Is(err, ErrConsent) {
 		return
 	}
 	c.mu.Lock()

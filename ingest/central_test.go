@@ -24,6 +24,11 @@ import (
 // versions, locks what it is given and notes what it was asked for.
 type vault struct {
 	*dir.Store
+	*vaultLog
+}
+
+// vaultLog outlives the handle of a vault that is opened again.
+type vaultLog struct {
 	locks bool
 
 	mu      sync.Mutex
@@ -74,16 +79,15 @@ func (v *vault) Stat(ctx context.Context, name, version string) (store.Info, err
 
 // vaulted are options of a dock whose one store is a vault, and the vault's
 // folder.
-func vaulted(t *testing.T, locks bool) (Options, *vault, string) {
+func vaulted(t *testing.T, locks bool) (Options, *vaultLog, string) {
 	t.Helper()
 	o := testOptions(t)
 	path := t.TempDir()
-	v := &vault{locks: locks, until: map[string]time.Time{}}
+	v := &vaultLog{locks: locks, until: map[string]time.Time{}}
 	o.Config.Stores = []configs.Store{{Name: "centre", URL: "s3://bucket/station?region=x"}}
 	o.OpenStore = func(_ context.Context, r StoreRequest) (store.Store, error) {
 		st, err := dir.Open(path, dir.Options{ID: r.ID, Create: r.Create})
-		v.Store = st
-		return v, err
+		return &vault{st, v}, err
 	}
 	return o, v, path
 }

@@ -15,9 +15,13 @@ import (
 // Doctor looks at every condition the dock needs and says how to mend those
 // that do not hold.
 func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
-	out := []Condition{s.diskCondition(), s.keyCondition(), s.clockCondition(), s.logCondition()}
+	out := []Condition{s.diskCondition(), filesystemCondition(s.state), s.keyCondition(), s.clockCondition(), s.logCondition()}
 	for _, c := range s.centrals() {
-		out = append(out, s.storeCondition(ctx, c))
+		answers := s.storeCondition(ctx, c)
+		out = append(out, answers)
+		if answers.OK {
+			out = append(out, s.inspect(ctx, c)...)
+		}
 	}
 	if c, waiting := s.endedCondition(); waiting {
 		out = append(out, c)

@@ -132,6 +132,28 @@ type Locker interface {
 	CanLock(ctx context.Context) (bool, error)
 }
 
+// Inspection is what a store of its own says to a doctor.
+type Inspection struct {
+	Versioned bool
+	Locks     bool
+	Default   string        // retention that it gives by itself to whatever is written, "" for none
+	Clock     time.Duration // how far its clock is before ours, to about a second
+	Allowed   []string      // what our keys may do to evidence: hide, delete, delete-locked, bypass, shorten, lift-hold
+}
+
+// Inspector is a Store that can be asked about itself.
+type Inspector interface {
+	// Inspect asks, and tries on objects of its own what our keys may do. Only
+	// with locked it makes an object that nobody can remove, for a day.
+	Inspect(ctx context.Context, locked bool) (Inspection, error)
+}
+
+// Reaper is a Store in which broken uploads can be left behind.
+type Reaper interface {
+	// Reap removes what nobody works on any more and returns how many.
+	Reap(ctx context.Context) (int, error)
+}
+
 // Cold is a Reader on this machine, whose bytes could come from its memory.
 type Cold interface {
 	// OpenCold opens a version so that it is read from where it is kept.
