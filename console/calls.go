@@ -6,6 +6,18 @@ import (
 	"github.com/custodock/custodock/ingest"
 )
 
+// Version asks for the daemon's version and the caller's rights.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	var v Version
+	resp, err := c.get(ctx, pathVersion)
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	err = c.decode(ctx, resp, &v)
+	return v, err
+}
+
 // Status implements Desk.
 func (c *Client) Status(ctx context.Context) (ingest.Status, error) {
 	var s ingest.Status

@@ -23,6 +23,8 @@ const (
 	maxAnswer = 64 << 20
 	// maxLine bounds one line of a streamed answer.
 	maxLine = 4 << 20
+	// baseURL has a host because HTTP wants one; none is looked up.
+	baseURL = "http://custodock"
 )
 
 // errCut says that the daemon went away in mid-answer.
@@ -31,16 +33,16 @@ var errCut = errors.New("the daemon stopped before it was done: see its log, the
 // Client is a Desk at the other end of the socket. It is safe for many
 // goroutines; a request ends with its context, here and in the daemon.
 type Client struct {
-	state string
-	http  *http.Client
+	places Places
+	http   *http.Client
 }
 
 var _ Desk = (*Client)(nil)
 
 // Dial finds the daemon of a state directory, else ErrNoDaemon, else
-// access.ErrDenied where the socket may not be opened.
-func Dial(state string) (*Client, error) {
-	c, err := dial(context.Background(), state)
+// access.ErrDenied where neither of its sockets may be opened.
+func Dial(p Places) (*Client, error) {
+	c, err := p.dial(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +50,10 @@ func Dial(state string) (*Client, error) {
 	t := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dial(ctx, state)
+			return p.dial(ctx)
 		},
 	}
-	return &Client{state: state, http: &http.Client{Transport: t}}, nil
+	return &Client{places: p, http: &http.Client{Transport: t}}, nil
 }
 
 func newRequest(ctx context.Context, path string, query any) (*http.Request, error) {
@@ -59,7 +61,7 @@ func newRequest(ctx context.Context, path string, query any) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://custodock"+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, baseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +75,22 @@ func (c *Client) send(ctx context.Context, path string, query any) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
+	return c.do(r)
+}
+
+// get is send for the calls without a body.
+func (c *Client) get(ctx context.Context, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(r)
+}
+
+func (c *Client) do(r *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return nil, c.explain(ctx, err)
+		return nil, c.explain(r.Context(), err)
 	}
 	return resp, checkStatus(resp)
 }
@@ -89,7 +104,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
 		return errCut
 	}
-	return fmt.Errorf("ask the daemon of %s: %w", c.state, err)
+	return fmt.Errorf("ask the daemon of %s: %w", c.places.State, err)
 }
 
 func checkStatus(resp *http.Response) error {
@@ -110,6 +125,10 @@ func (c *Client) call(ctx context.Context, path string, query, result any) error
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	return c.decode(ctx, resp, result)
+}
+
+func (c *Client) decode(ctx context.Context, resp *http.Response, result any) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(result); err != nil {
 		return c.explain(ctx, err)
 	}
@@ -118,17 +137,24 @@ func (c *Client) call(ctx context.Context, path string, query, result any) error
 
 // readLines calls each for every line until it says that it was the last.
 func (c *Client) readLines(ctx context.Context, body io.Reader, each func(line) (last bool, err error)) error {
+	return c.scan(ctx, body, func(raw []byte) (bool, error) {
+		var l line
+		if err := json.Unmarshal(raw, &l); err != nil {
+			return false, c.explain(ctx, io.ErrUnexpectedEOF)
+		}
+		if l.Error != nil {
+			return true, l.Error.err()
+		}
+		return each(l)
+	})
+}
+
+// scan is readLines for lines of any form.
+func (c *Client) scan(ctx context.Context, body io.Reader, each func(raw []byte) (last bool, err error)) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	for lines.Scan() {
-		var l line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return c.explain(ctx, io.ErrUnexpectedEOF)
-		}
-		if l.Error != nil {
-			return l.Error.err()
-		}
-		if last, err := each(l); last || err != nil {
+		if last, err := each(lines.Bytes()); last || err != nil {
 			return err
 		}
 	}
@@ -142,7 +168,7 @@ func (c *Client) readLines(ctx context.Context, body io.Reader, each func(line) 
 // the ingest in the daemon.
 func (c *Client) Ingest(ctx context.Context, r ingest.Request, each func(ingest.Event)) (ingest.Summary, error) {
 	defer func() { _ = r.Folder.Close() }()
-	conn, err := dial(ctx, c.state)
+	conn, err := c.places.dial(ctx)
 	if err != nil {
 		return ingest.Summary{}, err
 	}

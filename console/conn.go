@@ -13,24 +13,65 @@ import (
 	"github.com/custodock/custodock/access"
 )
 
-// rightsListener hands out connections that keep the descriptors sent along.
-type rightsListener struct{ *net.UnixListener }
+// maxConns bounds the connections one user has at once, so that none can use up
+// the daemon's descriptors. A command needs ten at most.
+const maxConns = 64
+
+// rightsListener hands out connections that know who made them and keep the
+// descriptors sent along.
+type rightsListener struct {
+	*net.UnixListener
+	held *tally
+}
 
 func (l rightsListener) Accept() (net.Conn, error) {
-	c, err := l.AcceptUnix()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		peer, err := access.PeerOf(c)
+		if !l.held.enter(peer.UID) {
+			_ = c.Close()
+			continue
+		}
+		return &rightsConn{UnixConn: c, peer: peer, peerErr: err, leave: func() { l.held.leave(peer.UID) }}, nil
 	}
-	uid, err := access.PeerUID(c)
-	return &rightsConn{UnixConn: c, uid: uid, uidErr: err}, nil
+}
+
+// tally counts the connections of each user. Root's are not counted.
+type tally struct {
+	mu    sync.Mutex
+	conns map[uint32]int
+}
+
+func newTally() *tally { return &tally{conns: map[uint32]int{}} }
+
+func (t *tally) enter(uid uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if uid != 0 && t.conns[uid] >= maxConns {
+		return false
+	}
+	t.conns[uid]++
+	return true
+}
+
+func (t *tally) leave(uid uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conns[uid]--; t.conns[uid] == 0 {
+		delete(t.conns, uid)
+	}
 }
 
 // rightsConn collects the one descriptor a request may carry. Descriptors
 // nobody takes are closed with the connection, surplus ones at once.
 type rightsConn struct {
 	*net.UnixConn
-	uid    uint32
-	uidErr error
+	peer    access.Peer
+	peerErr error
+	leave   func()
 
 	mu     sync.Mutex
 	closed bool
@@ -81,10 +122,14 @@ func (c *rightsConn) take() *os.File {
 // Close closes what nobody took, too.
 func (c *rightsConn) Close() error {
 	c.mu.Lock()
+	first := !c.closed
 	c.closed = true
 	c.mu.Unlock()
 	if f := c.take(); f != nil {
 		_ = f.Close()
+	}
+	if first {
+		c.leave()
 	}
 	return c.UnixConn.Close()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,6 +27,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// options are those of a daemon with the groups of this test machine.
+func options(desk Desk) Options {
+	return Options{Desk: desk, Access: access.New(testAccess, 0), Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
+}
+
 // start serves desk in a fresh state directory until the test ends.
 func start(t *testing.T, desk Desk) (state string, c *Client) {
 	t.Helper()
@@ -38,14 +42,14 @@ func start(t *testing.T, desk Desk) (state string, c *Client) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, l, desk, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- Serve(ctx, options(desk), l) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	if c, err = Dial(state); err != nil {
+	if c, err = Dial(Places{State: state}); err != nil {
 		t.Fatal(err)
 	}
 	return state, c
@@ -71,8 +75,8 @@ func TestCallsReachTheDesk(t *testing.T) {
 		{"show", func() (any, error) { d, err := c.Show(ctx, "dk3-1"); return d.Clip + d.Leaf, err }, "dk3-1ab", "dk3-1"},
 		{"tag", func() (any, error) {
 			return c.Tag(ctx, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}})
-		}, []ingest.Stamp{{Clip: "dk3-1", Log: "dk3", N: 7}}, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}}},
-		{"export", func() (any, error) { return c.Export(ctx, ingest.ExportRequest{Case: "A-1"}) }, []string{"dk3-1", "dk3-2"}, ingest.ExportRequest{Case: "A-1"}},
+		}, []ingest.Stamp{{Clip: "dk3-1", Log: "dk3", N: 7}}, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}, By: "admin", Actor: "admin"}},
+		{"export", func() (any, error) { return c.Export(ctx, ingest.ExportRequest{Case: "A-1"}) }, []string{"dk3-1", "dk3-2"}, ingest.ExportRequest{Case: "A-1", Actor: "admin"}},
 		{"key", func() (any, error) { return c.Key(ctx) }, "auth/dk3+00+AA", "key"},
 		{"checkpoint", func() (any, error) { return c.Checkpoint(ctx) }, []byte("auth/dk3\n1\n"), "cp"},
 		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
@@ -244,8 +248,8 @@ func TestDaemonEndingIsTold(t *testing.T) {
 		return ingest.Summary{}, ctx.Err()
 	}
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, l, desk, slog.New(slog.DiscardHandler)) }()
-	c, err := Dial(state)
+	go func() { served <- Serve(ctx, options(desk), l) }()
+	c, err := Dial(Places{State: state})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +263,7 @@ func TestDaemonEndingIsTold(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("Serve = %v", err)
 	}
-	if _, err := Dial(state); !errors.Is(err, ErrNoDaemon) {
+	if _, err := Dial(Places{State: state}); !errors.Is(err, ErrNoDaemon) {
 		t.Errorf("Dial after the end = %v, want ErrNoDaemon", err)
 	}
 	again, err := Listen(state)
@@ -284,7 +288,7 @@ func TestLongStatePath(t *testing.T) {
 	if err := os.Mkdir(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Dial(state); !errors.Is(err, ErrNoDaemon) {
+	if _, err := Dial(Places{State: state}); !errors.Is(err, ErrNoDaemon) {
 		t.Fatalf("Dial = %v, want ErrNoDaemon", err)
 	}
 	l, err := Listen(state)
@@ -292,7 +296,7 @@ func TestLongStatePath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	if _, err := Dial(state); err != nil {
+	if _, err := Dial(Places{State: state}); err != nil {
 		t.Errorf("Dial = %v", err)
 	}
 }
@@ -318,7 +322,7 @@ func openFiles(t *testing.T) []string {
 // sendRights sends one raw request with any descriptors and reads the answer.
 func sendRights(t *testing.T, state, path string, fds ...int) string {
 	t.Helper()
-	conn, err := dial(t.Context(), state)
+	conn, err := dialOne(t.Context(), state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +382,7 @@ func TestDescriptorsThatAreNoFolder(t *testing.T) {
 		}
 	}
 	// A request that never ends leaves its descriptor to the connection.
-	conn, err := dial(t.Context(), state)
+	conn, err := dialOne(t.Context(), state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,65 +409,4 @@ func waitFor(t *testing.T, ok func() bool, state func() string) {
 			t.Fatalf("never came true: %s", state())
 		}
 	}
-}
-
-func TestStrangersAreDenied(t *testing.T) {
-	desk := &fakeDesk{}
-	s := &server{desk: desk, log: slog.New(slog.DiscardHandler), uid: 990}
-	near, far := socketPair(t)
-	defer func() { _ = near.Close() }()
-	defer func() { _ = far.Close() }()
-	h := s.guard(s.routes())
-	for _, c := range []struct {
-		uid  uint32
-		want string
-	}{{0, "200"}, {990, "200"}, {1000, "403"}} {
-		rec := &recorder{header: http.Header{}}
-		r, err := newRequest(withConn(t.Context(), &rightsConn{UnixConn: far, uid: c.uid}), pathKey, empty{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.ServeHTTP(rec, r)
-		if fmt.Sprint(rec.status) != c.want {
-			t.Errorf("uid %d got %d %s, want %s", c.uid, rec.status, rec.body.String(), c.want)
-		}
-		if c.want == "403" {
-			if err := readFault("403", rec.body.Bytes()); !errors.Is(err, access.ErrDenied) {
-				t.Errorf("uid %d: %v, want access.ErrDenied", c.uid, err)
-			}
-		}
-	}
-}
-
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header { return r.header }
-func (r *recorder) WriteHeader(n int)   { r.status = n }
-func (r *recorder) Write(p []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
-	return r.body.Write(p)
-}
-
-func socketPair(t *testing.T) (*net.UnixConn, *net.UnixConn) {
-	t.Helper()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	near, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	far, err := l.AcceptUnix()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return near, far
 }

@@ -23,6 +23,9 @@ type Desk interface {
 	// Changed returns when something changed since it last returned, at most
 	// four times a second, or with the context's error.
 	Changed(ctx context.Context) error
+	// Events calls each for the entries behind after (-1: all; nil: those to
+	// come) and for changes of alarms and bays, until ctx ends or each fails.
+	Events(ctx context.Context, after *int64, each func(ingest.StreamEvent) error) error
 	// Clips calls each for every clip the filter selects, in log order, and
 	// ends with the first error each returns.
 	Clips(ctx context.Context, f ingest.Filter, each func(ingest.ClipView) error) error

@@ -18,6 +18,7 @@ type fakeDesk struct {
 	err     error // of every method, when set
 
 	ingest func(context.Context, ingest.Request, func(ingest.Event)) (ingest.Summary, error)
+	events func(context.Context, *int64, func(ingest.StreamEvent) error) error
 	asked  any
 }
 
@@ -56,6 +57,13 @@ func (d *fakeDesk) Changed(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (d *fakeDesk) Events(ctx context.Context, after *int64, each func(ingest.StreamEvent) error) error {
+	if d.events == nil {
+		return d.ask(after)
+	}
+	return d.events(ctx, after, each)
 }
 
 func (d *fakeDesk) Clips(_ context.Context, f ingest.Filter, each func(ingest.ClipView) error) error {

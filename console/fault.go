@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 
 	"github.com/custodock/custodock/access"
 	"github.com/custodock/custodock/ingest"
@@ -20,11 +21,16 @@ type fault struct {
 	Held    *ingest.HeldError `json:"held,omitempty"`
 }
 
-// The codes without a sentinel.
+// The codes that the code itself names.
 const (
 	codeOther   = "error"
 	codeRequest = "bad_request"
 	codeHeld    = "held"
+	codeVersion = "no_version"
+	codeCall    = "no_call"
+	codeMethod  = "bad_method"
+	codeBusy    = "busy"
+	codeDenied  = "denied"
 
 	// codeCanceled can only mean that the daemon ends: a caller that went away
 	// itself reads no answer.
@@ -37,8 +43,9 @@ var codes = []struct {
 	code string
 	err  error
 }{
-	{"denied", access.ErrDenied},
+	{codeDenied, access.ErrDenied},
 	{"no_clip", ingest.ErrNoClip},
+	{"no_event", ingest.ErrNoEvent},
 	{"no_state", ingest.ErrNoState},
 	{"unstable", ingest.ErrUnstable},
 	{"forked", manifest.ErrForked},
@@ -50,20 +57,47 @@ var codes = []struct {
 	{"not_exist", fs.ErrNotExist},
 	{"deadline", context.DeadlineExceeded},
 	{codeCanceled, context.Canceled},
+	{codeRequest, errRequest},
+	{codeVersion, errVersion},
+	{codeCall, errCall},
+	{codeMethod, errMethod},
+	{codeBusy, errBusy},
 }
 
-// errRequest is wrapped by what is wrong with a request itself.
-var errRequest = errors.New("bad request")
+// What is wrong with a request itself.
+var (
+	errRequest = errors.New("bad request")
+	errVersion = errors.New("no such version of the interface")
+	errCall    = errors.New("no such call")
+	errMethod  = errors.New("wrong method")
+	errBusy    = errors.New("too many watch this dock already")
+)
+
+// statuses are the HTTP statuses of codes; others have 500.
+var statuses = map[string]int{
+	codeDenied:  http.StatusForbidden,
+	"no_clip":   http.StatusNotFound,
+	"not_exist": http.StatusNotFound,
+	codeVersion: http.StatusNotFound,
+	codeCall:    http.StatusNotFound,
+	codeMethod:  http.StatusMethodNotAllowed,
+	codeRequest: http.StatusBadRequest,
+	"no_event":  http.StatusBadRequest,
+	codeBusy:    http.StatusServiceUnavailable,
+}
+
+func (f *fault) status() int {
+	if status, ok := statuses[f.Code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
 
 func faultOf(err error) *fault {
 	f := &fault{Code: codeOther, Message: err.Error()}
 	var held *ingest.HeldError
-	switch {
-	case errors.As(err, &held):
+	if errors.As(err, &held) {
 		f.Code, f.Held = codeHeld, held
-		return f
-	case errors.Is(err, errRequest):
-		f.Code = codeRequest
 		return f
 	}
 	for _, c := range codes {

@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/custodock/custodock/access"
-	"github.com/custodock/custodock/ingest"
 )
 
 const (
@@ -24,158 +22,120 @@ const (
 	drainTime = 10 * time.Second
 )
 
-type server struct {
-	desk Desk
-	log  *slog.Logger
-	uid  uint32 // this process's own
+// Options are what a server of the socket's interface is made of.
+type Options struct {
+	Desk    Desk
+	Access  access.Policy
+	Version string // of this program
+	Log     *slog.Logger
 }
 
-// Serve answers on l until ctx ends, then lets the answers under way finish
-// and closes l. Ingests asked for through the socket end with ctx as well.
-func Serve(ctx context.Context, l *net.UnixListener, desk Desk, log *slog.Logger) error {
-	s := &server{desk: desk, log: log, uid: uint32(os.Geteuid())}
+type server struct {
+	Options
+	calls   map[string]route
+	streams chan struct{} // a place for each stream of events
+}
+
+func newServer(o Options) *server {
+	s := &server{Options: o, streams: make(chan struct{}, maxStreams)}
+	s.calls = map[string]route{}
+	for _, r := range s.routes() {
+		s.calls[r.path] = r
+	}
+	return s
+}
+
+// Serve answers on every listener until ctx ends, then lets the answers under
+// way finish and closes them. Ingests asked for through the socket end with ctx
+// as well.
+func Serve(ctx context.Context, o Options, listeners ...*net.UnixListener) error {
 	h := &http.Server{
-		Handler:           s.guard(s.routes()),
+		Handler:           newServer(o),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withConn,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(rightsListener{l}) }()
+	held := newTally()
+	served := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { served <- h.Serve(rightsListener{l, held}) }()
+	}
+	ended := 0
+	var failed error
 	select {
-	case err := <-served:
-		return fmt.Errorf("serve the socket: %w", err)
+	case failed = <-served:
+		ended++
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if h.Shutdown(drain) != nil {
-		log.Warn("closing requests that did not end", "elapsed", drainTime)
+		o.Log.Warn("closing requests that did not end", "elapsed", drainTime)
 		_ = h.Close()
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the socket: %w", err)
+	for ; ended < len(listeners); ended++ {
+		if err := <-served; failed == nil && !errors.Is(err, http.ErrServerClosed) {
+			failed = err
+		}
+	}
+	if failed != nil {
+		return fmt.Errorf("serve the socket: %w", failed)
 	}
 	return nil
 }
 
-// guard lets in whom access allows and bounds what they send.
-func (s *server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		c := connOf(r.Context())
-		err := errors.New("no connection")
-		if c != nil {
-			if err = c.uidErr; err == nil {
-				err = access.Manage(c.uid, s.uid)
-			}
+// ServeHTTP lets in whom the policy allows to do what they ask for, and bounds
+// what they send. Who has no role is not even told which calls there are.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	call, err := s.admit(r)
+	if errors.Is(err, errMethod) {
+		w.Header().Set("Allow", call.method)
+	}
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	if call.op != opIngest {
+		if stray := connOf(r.Context()).take(); stray != nil {
+			_ = stray.Close()
 		}
-		if err != nil {
-			s.fail(w, fmt.Errorf("use the dock: %w", err))
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-		if r.URL.Path != pathIngest {
-			if stray := c.take(); stray != nil {
-				_ = stray.Close()
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+	}
+	call.serve(w, r)
 }
 
-// The paths of the interface.
-const (
-	pathStatus     = "/v1/status"
-	pathChanged    = "/v1/changed"
-	pathClips      = "/v1/clips"
-	pathShow       = "/v1/show"
-	pathTag        = "/v1/tag"
-	pathIngest     = "/v1/ingest"
-	pathExport     = "/v1/export"
-	pathKey        = "/v1/key"
-	pathCheckpoint = "/v1/checkpoint"
-	pathEntry      = "/v1/entry"
-	pathProve      = "/v1/prove"
-	pathDoctor     = "/v1/doctor"
-)
-
-// what names an entry or a clip.
-type what struct {
-	What string `json:"what"`
-}
-
-// The answers that are not a type of package ingest.
-type (
-	keyAnswer struct {
-		Key string `json:"key"`
+// admit finds the call and makes sure that the peer may make it.
+func (s *server) admit(r *http.Request) (route, error) {
+	c := connOf(r.Context())
+	if c == nil {
+		return route{}, errors.New("nobody is at the other end")
 	}
-	bytesAnswer struct {
-		Bytes []byte `json:"bytes"` // base64
+	if c.peerErr != nil {
+		return route{}, c.peerErr
 	}
-	clipsAnswer struct {
-		Clips []string `json:"clips"`
+	if _, err := s.Access.Act(opVersion, c.peer, ""); err != nil {
+		return route{}, err
 	}
-	stampAnswer struct {
-		Stamps []ingest.Stamp `json:"stamps"`
+	call, found := s.calls[r.URL.Path]
+	switch {
+	case !found && !strings.HasPrefix(r.URL.Path, apiRoot):
+		return route{}, fmt.Errorf("%w: %q: this daemon speaks version %d, below %s: update the older of the two programs", errVersion, r.URL.Path, apiVersion, apiRoot)
+	case !found:
+		return route{}, fmt.Errorf("%w: %q: see GET %s for what there is", errCall, r.URL.Path, pathVersion)
+	case r.Method != call.method:
+		return call, fmt.Errorf("%w: %q is asked for with %s", errMethod, r.URL.Path, call.method)
 	}
-	condAnswer struct {
-		Conditions []ingest.Condition `json:"conditions"`
-	}
-	empty struct{}
-)
-
-func (s *server) routes() http.Handler {
-	d := s.desk
-	m := http.NewServeMux()
-	m.Handle("POST "+pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) {
-		return d.Status(ctx)
-	}))
-	m.Handle("POST "+pathChanged, answer(s, func(ctx context.Context, _ empty) (empty, error) {
-		return empty{}, d.Changed(ctx)
-	}))
-	m.Handle("POST "+pathShow, answer(s, func(ctx context.Context, q what) (ingest.ClipDetail, error) {
-		return d.Show(ctx, q.What)
-	}))
-	m.Handle("POST "+pathTag, answer(s, func(ctx context.Context, q ingest.TagRequest) (stampAnswer, error) {
-		stamps, err := d.Tag(ctx, q)
-		return stampAnswer{stamps}, err
-	}))
-	m.Handle("POST "+pathExport, answer(s, func(ctx context.Context, q ingest.ExportRequest) (clipsAnswer, error) {
-		clips, err := d.Export(ctx, q)
-		return clipsAnswer{clips}, err
-	}))
-	m.Handle("POST "+pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
-		key, err := d.Key(ctx)
-		return keyAnswer{key}, err
-	}))
-	m.Handle("POST "+pathCheckpoint, answer(s, func(ctx context.Context, _ empty) (bytesAnswer, error) {
-		b, err := d.Checkpoint(ctx)
-		return bytesAnswer{b}, err
-	}))
-	m.Handle("POST "+pathEntry, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
-		b, err := d.Entry(ctx, q.What)
-		return bytesAnswer{b}, err
-	}))
-	m.Handle("POST "+pathProve, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
-		b, err := d.Prove(ctx, q.What)
-		return bytesAnswer{b}, err
-	}))
-	m.Handle("POST "+pathDoctor, answer(s, func(ctx context.Context, _ empty) (condAnswer, error) {
-		found, err := d.Doctor(ctx)
-		return condAnswer{found}, err
-	}))
-	m.HandleFunc("POST "+pathClips, s.clips)
-	m.HandleFunc("POST "+pathIngest, s.ingest)
-	return m
+	_, err := s.Access.Act(call.op, c.peer, "")
+	return call, err
 }
 
 // answer turns a method of the desk into a handler.
-func answer[Q, A any](s *server, do func(context.Context, Q) (A, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func answer[Q, A any](s *server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		var q Q
 		if err := readJSON(r.Body, &q); err != nil {
 			s.fail(w, err)
@@ -186,14 +146,18 @@ func answer[Q, A any](s *server, do func(context.Context, Q) (A, error)) http.Ha
 			s.fail(w, err)
 			return
 		}
-		b, err := json.Marshal(a)
-		if err != nil {
-			s.fail(w, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(append(b, '\n')) // a client that left needs no answer
-	})
+		s.tell(w, a)
+	}
+}
+
+func (s *server) tell(w http.ResponseWriter, a any) {
+	b, err := json.Marshal(a)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(b, '\n')) // a client that left needs no answer
 }
 
 // readJSON accepts exactly one value without unknown fields.
@@ -213,18 +177,12 @@ func (s *server) fail(w http.ResponseWriter, err error) {
 	f := faultOf(err)
 	b, failed := json.Marshal(map[string]*fault{"error": f})
 	if failed != nil {
-		s.log.Error("error could not be told", "err", failed)
+		s.Log.Error("error could not be told", "err", failed)
 	}
-	status := http.StatusInternalServerError
-	switch f.Code {
-	case "denied":
-		status = http.StatusForbidden
-	case "no_clip", "not_exist":
-		status = http.StatusNotFound
-	case codeRequest:
-		status = http.StatusBadRequest
+	if f.Code == codeBusy {
+		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	w.WriteHeader(f.status())
 	_, _ = w.Write(append(b, '\n'))
 }

@@ -52,7 +52,7 @@ func (s *server) clips(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLineWriter(w)
-	err := s.desk.Clips(r.Context(), f, func(c ingest.ClipView) error {
+	err := s.Desk.Clips(r.Context(), f, func(c ingest.ClipView) error {
 		return out.write(line{Clip: &c})
 	})
 	last := line{End: &empty{}}
@@ -76,11 +76,17 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
+	if err := s.signAs(r.Context(), opIngest, &q.Actor, &q.By); err != nil {
+		_ = folder.Close()
+		s.fail(w, err)
+		return
+	}
+	q.Tags = ownWords(q.Tags)
 	// The server notices that a client left only once the body is read whole.
 	_, _ = io.Copy(io.Discard, r.Body)
 	q.Folder = folder
 	out := newLineWriter(w)
-	sum, err := s.desk.Ingest(r.Context(), q, func(e ingest.Event) {
+	sum, err := s.Desk.Ingest(r.Context(), q, func(e ingest.Event) {
 		_ = out.write(line{Event: &e}) // the context ends with the connection
 	})
 	last := line{Summary: &sum}

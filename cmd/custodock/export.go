@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) exportCmd() *cobra.Command {
-	r := ingest.ExportRequest{Actor: admin}
+	var r ingest.ExportRequest
 	var out string
 	cmd := &cobra.Command{
 		Use:   "export CLIP…|--case C -o DIR --reason R --for WHO",

@@ -40,7 +40,7 @@ func (a *app) ingestCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := ingest.Request{Tags: said, By: admin, Actor: admin, Wait: wait}
+			r := ingest.Request{Tags: said, Wait: wait}
 			err = a.with(cmd.Context(), true, func(desk console.Desk) error {
 				return a.ingest(cmd.Context(), desk, r, folders)
 			})

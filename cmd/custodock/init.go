@@ -50,7 +50,7 @@ func (a *app) initCmd() *cobra.Command {
 // initialise makes the state, or finds it made: by a daemon at work, too, as
 // long as names that were asked for are its own.
 func (a *app) initialise(ctx context.Context) (string, error) {
-	client, err := console.Dial(a.state)
+	client, err := console.Dial(console.Places{State: a.state})
 	if err != nil {
 		o := a.options(true)
 		o.Create = true

@@ -23,8 +23,50 @@ func (a *app) logCmd() *cobra.Command {
 		a.logBytes("prove N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
 			return d.Prove(ctx, args[0])
 		}),
+		a.followCmd(),
 		a.recoverCmd(),
 	)
+}
+
+func (a *app) followCmd() *cobra.Command {
+	var after int64
+	cmd := &cobra.Command{
+		Use:   "follow",
+		Short: a.say("cmd.log.follow"),
+		Args:  cobra.NoArgs,
+	}
+	cmd.Flags().Int64Var(&after, "after", -1, a.say("flag.after"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if after < -1 {
+			return usagef("--after %d: give the id of an event, or -1 for the whole log", after)
+		}
+		// Of a state that nobody else works on nothing new would come.
+		client, err := console.Dial(a.places())
+		if err != nil {
+			return err
+		}
+		var from *int64
+		if cmd.Flags().Changed("after") {
+			from = &after
+		}
+		return a.follow(cmd.Context(), client, from)
+	}
+	return cmd
+}
+
+// follow prints what happens until the person ends it. Beats are for the
+// connection and not for a person.
+func (a *app) follow(ctx context.Context, desk console.Desk, after *int64) error {
+	err := desk.Events(ctx, after, func(e ingest.StreamEvent) error {
+		if e.Event == ingest.StreamBeat {
+			return nil
+		}
+		return a.printJSON(e)
+	})
+	if ctx.Err() != nil {
+		return nil // the person ended it
+	}
+	return err
 }
 
 // logBytes is a command that writes what the log holds, byte for byte, because

@@ -43,7 +43,7 @@ func listening(ts *testscript.TestScript, neg bool, args []string) {
 	defer tick.Stop()
 	limit := time.After(20 * time.Second)
 	for {
-		_, err := console.Dial(ts.MkAbs(args[0]))
+		_, err := console.Dial(console.Places{State: ts.MkAbs(args[0])})
 		if neg == errors.Is(err, console.ErrNoDaemon) {
 			return
 		}

@@ -22,6 +22,11 @@ import (
 const (
 	systemState  = "/var/lib/custodock"
 	systemConfig = "/etc/custodock/custodock.yaml"
+	// systemPublic is where the daemon of systemState also listens, for those
+	// who may not enter the state; the service manager makes it. The variable
+	// names another folder, for any state.
+	systemPublic = "/run/custodock"
+	publicEnv    = "CUSTODOCK_RUNTIME_DIR"
 	// heldWait is how long a short command waits for another one to end, or
 	// for a daemon that has locked the state and does not listen yet.
 	heldWait  = 3 * time.Second
@@ -49,14 +54,16 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	a.lang = message.Pick(a.env, a.flags.lang, asked)
 	a.cfg.Lang = a.lang
-	if a.state, err = a.stateDir(cmd.Flags().Changed("state")); err != nil {
+	if a.state, err = a.stateDir(cmd.Name(), cmd.Flags().Changed("state")); err != nil {
 		return err
 	}
 	return a.override(&a.cfg)
 }
 
-// stateDir is --state, else the system's for root, else the user's own.
-func (a *app) stateDir(given bool) (string, error) {
+// stateDir is --state, else the system's for root, else the user's own. Who has
+// no state of its own on a machine with a dock means that dock: an officer's
+// clip must not go astray into a new state of the officer's.
+func (a *app) stateDir(command string, given bool) (string, error) {
 	dir := a.flags.state
 	switch {
 	case given && dir == "":
@@ -74,12 +81,36 @@ func (a *app) stateDir(given bool) (string, error) {
 			base = filepath.Join(home, ".local", "state")
 		}
 		dir = filepath.Join(base, "custodock")
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && command != "init" && command != "run" && a.dockHere() {
+			dir = systemState
+		}
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("find state folder: %w", err)
 	}
 	return abs, nil
+}
+
+// places are the state and where else its daemon is reached.
+func (a *app) places() console.Places {
+	return console.Places{State: a.state, Public: a.publicOf(a.state), Same: a.state == systemState}
+}
+
+func (a *app) publicOf(state string) string {
+	if dir := a.env(publicEnv); dir != "" {
+		return dir
+	}
+	if state == systemState {
+		return systemPublic
+	}
+	return ""
+}
+
+// dockHere reports whether the daemon of this machine answers to everyone.
+func (a *app) dockHere() bool {
+	_, err := console.Dial(console.Places{State: a.publicOf(systemState)})
+	return err == nil
 }
 
 // options are those of a station in this process. The state is made on the fly
@@ -99,7 +130,7 @@ func (a *app) desk(ctx context.Context, create bool) (desk console.Desk, done fu
 	retry := time.NewTicker(heldRetry)
 	defer retry.Stop()
 	for {
-		client, err := console.Dial(a.state)
+		client, err := console.Dial(a.places())
 		if err == nil {
 			a.warnOtherStores(ctx, client)
 			return client, func() error { return nil }, nil
@@ -109,7 +140,7 @@ func (a *app) desk(ctx context.Context, create bool) (desk console.Desk, done fu
 		}
 		station, err := ingest.Open(ctx, a.options(create))
 		if err == nil {
-			return station, station.Close, nil
+			return own{station}, station.Close, nil
 		}
 		var held *ingest.HeldError
 		if !errors.As(err, &held) {

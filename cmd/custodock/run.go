@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/custodock/custodock/access"
 	"github.com/custodock/custodock/console"
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
@@ -43,18 +46,25 @@ func (a *app) daemon(ctx context.Context) error {
 }
 
 func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logger) error {
-	socket, err := console.Listen(a.state)
+	sockets, err := a.listen(log)
 	if err != nil {
 		return err
 	}
 	page, err := listenBoard(a.cfg.Board)
 	if err != nil {
-		return errors.Join(err, socket.Close())
+		for _, l := range sockets {
+			err = errors.Join(err, l.Close())
+		}
+		return err
 	}
 	asked := ctx // to end
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return station.Run(ctx) })
-	g.Go(func() error { return console.Serve(ctx, socket, station, log) })
+	g.Go(func() error {
+		return console.Serve(ctx, console.Options{
+			Desk: station, Access: access.New(a.cfg.Access, uint32(os.Geteuid())), Version: version(), Log: log,
+		}, sockets...)
+	})
 	if page != nil {
 		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, a.cfg.Lang, a.cfg.Policy), log) })
 	}
@@ -75,6 +85,28 @@ func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logg
 	}
 	_ = notify.Send(a.env, "STOPPING=1") // nobody is left to tell
 	return err
+}
+
+// listen makes the socket of the state, and the one for everyone where the
+// folder for it is there. Cameras are served without the latter.
+func (a *app) listen(log *slog.Logger) ([]*net.UnixListener, error) {
+	socket, err := console.Listen(a.state)
+	if err != nil {
+		return nil, err
+	}
+	sockets := []*net.UnixListener{socket}
+	folder := a.places().Public
+	if folder == "" {
+		return sockets, nil
+	}
+	public, err := console.ListenPublic(folder)
+	switch {
+	case err == nil:
+		sockets = append(sockets, public)
+	case !errors.Is(err, fs.ErrNotExist):
+		log.Warn("listen for officers and auditors", "err", err)
+	}
+	return sockets, nil
 }
 
 // listenBoard listens on loopback only: the page shows what is in the dock and

@@ -11,7 +11,7 @@ import (
 
 func (a *app) tagCmd() *cobra.Command {
 	var tags tagFlags
-	r := ingest.TagRequest{By: admin, Actor: admin}
+	var r ingest.TagRequest
 	cmd := &cobra.Command{
 		Use:   "tag CLIP…",
 		Short: a.say("cmd.tag"),

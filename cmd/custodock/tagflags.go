@@ -11,9 +11,6 @@ import (
 	"github.com/custodock/custodock/tag"
 )
 
-// admin is who speaks through the command line: the station's admin.
-const admin = clip.ByAdmin
-
 // tagFlags are the tags a person states.
 type tagFlags struct {
 	cases, collectors, proves           []string

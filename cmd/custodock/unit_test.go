@@ -100,12 +100,12 @@ func TestStateDir(t *testing.T) {
 		}
 	}
 	a.flags.state = "rel"
-	dir, err := a.stateDir(true)
+	dir, err := a.stateDir("status", true)
 	if err != nil || !filepath.IsAbs(dir) || filepath.Base(dir) != "rel" {
 		t.Errorf("stateDir = %q, %v", dir, err)
 	}
 	a.flags.state = ""
-	if _, err := a.stateDir(true); !errors.Is(err, errUsage) {
+	if _, err := a.stateDir("status", true); !errors.Is(err, errUsage) {
 		t.Errorf("an empty --state: %v, want a usage error", err)
 	}
 }

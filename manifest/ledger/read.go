@@ -74,29 +74,56 @@ func (l *Ledger) Entry(n int64) ([]byte, error) {
 	if n < 0 || n >= l.Size() {
 		return nil, fmt.Errorf("entry %d: %w", n, ErrNoEntry)
 	}
-	var raw []byte
+	raws, err := l.entries(n, n+1)
+	if err != nil {
+		return nil, err
+	}
+	return raws[0], nil
+}
+
+// Entries returns entry n and those behind it that share its bundle, for who
+// reads a whole log: none beyond Size.
+func (l *Ledger) Entries(n int64) ([][]byte, error) {
+	end := min(l.Size(), (n/manifest.TileWidth+1)*manifest.TileWidth)
+	if n < 0 || n >= end {
+		return nil, nil
+	}
+	return l.entries(n, end)
+}
+
+// entries returns entries from n to end, all of one bundle, each checked against
+// its leaf hash.
+func (l *Ledger) entries(n, end int64) ([][]byte, error) {
+	raws := make([][]byte, end-n)
 	err := l.view(func(tx *bbolt.Tx) error {
-		raw = bytes.Clone(tx.Bucket(bucketEntry).Get(number(n)))
+		for i := range raws {
+			raws[i] = bytes.Clone(tx.Bucket(bucketEntry).Get(number(n + int64(i))))
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("entry %d: %w", n, err)
 	}
-	if raw == nil { // Seal writes the file before the row goes
-		all, err := l.bundle(n / manifest.TileWidth)
-		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", n, err)
+	var all [][]byte
+	for i := range raws {
+		n := n + int64(i)
+		if raws[i] == nil && all == nil { // Seal writes the file before the row goes
+			if all, err = l.bundle(n / manifest.TileWidth); err != nil {
+				return nil, fmt.Errorf("entry %d: %w", n, err)
+			}
 		}
-		raw = all[n%manifest.TileWidth]
+		if raws[i] == nil {
+			raws[i] = all[n%manifest.TileWidth]
+		}
+		leaf, err := l.Leaf(n)
+		if err != nil {
+			return nil, err
+		}
+		if manifest.LeafHash(raws[i]) != leaf {
+			return nil, fmt.Errorf("entry %d: %w: its bytes do not match its hash", n, ErrDamaged)
+		}
 	}
-	leaf, err := l.Leaf(n)
-	if err != nil {
-		return nil, err
-	}
-	if manifest.LeafHash(raw) != leaf {
-		return nil, fmt.Errorf("entry %d: %w: its bytes do not match its hash", n, ErrDamaged)
-	}
-	return raw, nil
+	return raws, nil
 }
 
 // bundle reads a full bundle from its file.
