@@ -36,6 +36,8 @@ var table = map[string][]Role{
 	"prove":      {Auditor, Admin},
 	// It changes nothing; it names folders and stores of the dock.
 	"doctor": {Auditor, Admin},
+	// It binds the agency for months, and nobody can take it back.
+	"agree": {Admin},
 }
 
 // May reports whether a role may ask for an operation.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/message"
 )
 
@@ -36,17 +37,16 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 
 type board struct {
 	desk    Desk
-	lang    string
-	policy  string        // of the dock: what a tile may promise about the camera
-	streams chan struct{} // one token an open event stream
+	conf    func() configs.Config // in force: its language, and what a tile may promise about the camera
+	streams chan struct{}         // one token an open event stream
 	beat    time.Duration
 }
 
 // Board is the page of the duty room's screen. It only shows; it answers on
 // loopback names alone. The language is ?lang=, else what the browser asks
-// for, else lang. Policy is the one of the configuration, or "".
-func Board(desk Desk, lang, policy string) http.Handler {
-	b := &board{desk: desk, lang: lang, policy: policy, streams: make(chan struct{}, maxStreams), beat: heartbeat}
+// for, else the configuration's.
+func Board(desk Desk, conf func() configs.Config) http.Handler {
+	b := &board{desk: desk, conf: conf, streams: make(chan struct{}, maxStreams), beat: heartbeat}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /{$}", b.page)
 	m.HandleFunc("GET /events", b.events)
@@ -115,7 +115,7 @@ func (b *board) language(r *http.Request) string {
 	if lang := message.Accept(r.Header.Get("Accept-Language")); lang != "" {
 		return lang
 	}
-	if b.lang == message.Chinese {
+	if b.conf().Lang == message.Chinese {
 		return message.Chinese
 	}
 	return message.English
@@ -156,7 +156,7 @@ func (b *board) dock(r *http.Request, lang string) ([]byte, error) {
 	s, err := b.desk.Status(r.Context())
 	view := &dockView{Lost: true}
 	if err == nil {
-		view = viewOf(s, lang, b.policy)
+		view = viewOf(s, lang, b.conf().Policy)
 	}
 	var out bytes.Buffer
 	if failed := templates[lang].ExecuteTemplate(&out, "dock.html", view); failed != nil {

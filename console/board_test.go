@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/ingest"
 )
 
@@ -28,6 +29,11 @@ func get(t *testing.T, h http.Handler, path string, header map[string]string) *h
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// conf is a configuration with a language and a policy.
+func conf(lang, policy string) func() configs.Config {
+	return func() configs.Config { return configs.Config{Lang: lang, Policy: policy} }
 }
 
 func TestTilesSayWhatIsTrue(t *testing.T) {
@@ -70,7 +76,7 @@ func TestTilesSayWhatIsTrue(t *testing.T) {
 			[]string{`max="40" value="40"`}, nil, true},
 	} {
 		desk := &fakeDesk{status: ingest.Status{Log: "dk3", Bays: []ingest.BayStatus{c.bay}}}
-		page := get(t, Board(desk, "en", ""), "/", nil).Body.String()
+		page := get(t, Board(desk, conf("en", "")), "/", nil).Body.String()
 		for _, want := range append(c.says, `class="tile `+c.class+`"`) {
 			if !strings.Contains(page, want) {
 				t.Errorf("%s: the page lacks %q", c.name, want)
@@ -103,7 +109,7 @@ func TestTilesSayThatTheCameraKeepsItsClips(t *testing.T) {
 		{ingest.BayStatus{State: ingest.BayGone, Listed: 1}, "dock", false},
 	} {
 		desk := &fakeDesk{status: ingest.Status{Bays: []ingest.BayStatus{c.bay}}}
-		page := get(t, Board(desk, "en", c.policy), "/", nil).Body.String()
+		page := get(t, Board(desk, conf("en", c.policy)), "/", nil).Body.String()
 		if strings.Contains(page, "the camera keeps its clips") != c.want {
 			t.Errorf("policy %s, %+v: want %v", c.policy, c.bay, c.want)
 		}
@@ -139,7 +145,7 @@ func TestForeignBytesAreEscaped(t *testing.T) {
 		Queue:  []ingest.QueueStatus{{Store: evil, Error: evil}},
 		Alarms: []ingest.Alarm{{Code: "unheard", Text: evil}, {Code: "store_full", Args: []string{evil}}},
 	}}
-	page := get(t, Board(desk, "zh", ""), "/?lang=zh", nil).Body.String()
+	page := get(t, Board(desk, conf("zh", "")), "/?lang=zh", nil).Body.String()
 	for _, bad := range []string{"<img", "\u202e", "\x1b", "\xff", "onerror=alert(1)>"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%q reached the page", bad)
@@ -151,7 +157,7 @@ func TestForeignBytesAreEscaped(t *testing.T) {
 }
 
 func TestPageRunsNothingInline(t *testing.T) {
-	w := get(t, Board(&fakeDesk{}, "en", ""), "/", nil)
+	w := get(t, Board(&fakeDesk{}, conf("en", "")), "/", nil)
 	if m := regexp.MustCompile(`(?i)<script(?:>| [^>]*>)[^<]|<style|\son[a-z]+=|\sstyle=|javascript:`).FindString(w.Body.String()); m != "" {
 		t.Errorf("inline code: %q", m)
 	}
@@ -168,7 +174,7 @@ func TestPageRunsNothingInline(t *testing.T) {
 		t.Errorf("X-Content-Type-Options %q", got)
 	}
 	for _, path := range []string{"/board.css", "/board.js", "/icon.svg"} {
-		a := get(t, Board(&fakeDesk{}, "en", ""), path, nil)
+		a := get(t, Board(&fakeDesk{}, conf("en", "")), path, nil)
 		if a.Code != http.StatusOK || a.Body.Len() == 0 || a.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: %d, %d bytes of %q", path, a.Code, a.Body.Len(), a.Header().Get("Content-Type"))
 		}
@@ -179,7 +185,7 @@ func TestPageRunsNothingInline(t *testing.T) {
 }
 
 func TestOnlyLoopbackNames(t *testing.T) {
-	s := httptest.NewServer(Board(&fakeDesk{}, "en", ""))
+	s := httptest.NewServer(Board(&fakeDesk{}, conf("en", "")))
 	defer s.Close()
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
 	for host, want := range map[string]int{
@@ -204,7 +210,7 @@ func TestOnlyLoopbackNames(t *testing.T) {
 }
 
 func TestBoardOnlyShows(t *testing.T) {
-	h := Board(&fakeDesk{}, "en", "")
+	h := Board(&fakeDesk{}, conf("en", ""))
 	for _, c := range []struct {
 		method, site string
 		want         int
@@ -225,7 +231,7 @@ func TestBoardLanguage(t *testing.T) {
 		{"en", "", "", "en"}, {"zh", "", "", "zh"}, {"en", "?lang=zh", "en-US", "zh"}, {"zh", "?lang=en", "zh-CN", "en"},
 		{"en", "", "zh-CN,zh;q=0.9", "zh"}, {"zh", "", "fr", "zh"}, {"", "?lang=xx", "", "en"},
 	} {
-		page := get(t, Board(&fakeDesk{}, c.config, ""), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
+		page := get(t, Board(&fakeDesk{}, conf(c.config, "")), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
 		big := map[string]string{"en": "Dock a camera", "zh": "请插入执法记录仪"}[c.want]
 		if !strings.Contains(page, `<html lang="`+c.want+`">`) || !strings.Contains(page, big) {
 			t.Errorf("config %q, query %q, Accept-Language %q: no %s page", c.config, c.query, c.accept, c.want)
@@ -244,7 +250,7 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 		}
 	}
 	desk := &fakeDesk{status: ingest.Status{Alarms: []ingest.Alarm{{Code: "disk_full"}, {Code: "stopped"}, {Code: "store_full"}, {Code: "x", Text: "odd thing"}}}}
-	page := get(t, Board(desk, "en", ""), "/", nil).Body.String()
+	page := get(t, Board(desk, conf("en", "")), "/", nil).Body.String()
 	if !strings.Contains(page, "The dock&#39;s disk is full") || !strings.Contains(page, "and 2 more alarms") {
 		t.Error("alarms are not all accounted for")
 	}
@@ -256,7 +262,7 @@ func TestGridHoldsEveryTile(t *testing.T) {
 		if _, err := fmt.Sscanf(gridFor(n), "g%dx%d", &cols, &rows); err != nil || cols*rows < n {
 			t.Errorf("%d tiles on %s: %v", n, gridFor(n), err)
 		}
-		css := get(t, Board(&fakeDesk{}, "en", ""), "/board.css", nil).Body.String()
+		css := get(t, Board(&fakeDesk{}, conf("en", "")), "/board.css", nil).Body.String()
 		if !strings.Contains(css, "."+gridFor(n)+" {") {
 			t.Errorf("no style for %s", gridFor(n))
 		}
@@ -265,7 +271,7 @@ func TestGridHoldsEveryTile(t *testing.T) {
 
 func TestAFailingDeskPromisesNothing(t *testing.T) {
 	desk := &fakeDesk{err: errors.New("disk on fire"), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayDone, MayTake: true}}}}
-	w := get(t, Board(desk, "en", ""), "/", nil)
+	w := get(t, Board(desk, conf("en", "")), "/", nil)
 	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "YOU MAY TAKE IT") ||
 		!strings.Contains(w.Body.String(), "Leave the cameras where they are") {
 		t.Errorf("%d %s", w.Code, w.Body.String())
@@ -305,7 +311,7 @@ func stream(t *testing.T, url string, lastID string) (next func() map[string]str
 
 func TestEventsFollowTheDock(t *testing.T) {
 	desk := &fakeDesk{changed: make(chan struct{}), status: ingest.Status{Bays: []ingest.BayStatus{{State: ingest.BayCopying, Listed: 2, Done: 1}}}}
-	s := httptest.NewServer(Board(desk, "en", ""))
+	s := httptest.NewServer(Board(desk, conf("en", "")))
 	defer s.Close()
 	next, end := stream(t, s.URL, "")
 	first := next()
@@ -332,7 +338,7 @@ func TestEventsFollowTheDock(t *testing.T) {
 
 func TestEventsBeatWhenNothingHappens(t *testing.T) {
 	desk := &fakeDesk{changed: make(chan struct{})}
-	b := &board{desk: desk, lang: "en", streams: make(chan struct{}, 1), beat: time.Millisecond}
+	b := &board{desk: desk, conf: conf("en", ""), streams: make(chan struct{}, 1), beat: time.Millisecond}
 	s := httptest.NewServer(http.HandlerFunc(b.events))
 	defer s.Close()
 	next, end := stream(t, s.URL, "")

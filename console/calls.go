@@ -100,3 +100,8 @@ func (c *Client) Doctor(ctx context.Context) ([]ingest.Condition, error) {
 	err := c.call(ctx, pathDoctor, empty{}, &a)
 	return a.Conditions, err
 }
+
+// Agree implements Desk.
+func (c *Client) Agree(ctx context.Context, store string) error {
+	return c.call(ctx, pathAgree, agreement{store}, &empty{})
+}

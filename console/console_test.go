@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // options are those of a daemon with the groups of this test machine.
 func options(desk Desk) Options {
-	return Options{Desk: desk, Access: access.New(testAccess, 0), Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
+	return Options{Desk: desk, Access: func() access.Policy { return access.New(testAccess, 0) }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
 }
 
 // start serves desk in a fresh state directory until the test ends.
@@ -81,6 +81,7 @@ func TestCallsReachTheDesk(t *testing.T) {
 		{"checkpoint", func() (any, error) { return c.Checkpoint(ctx) }, []byte("auth/dk3\n1\n"), "cp"},
 		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
 		{"prove", func() (any, error) { return c.Prove(ctx, "dk3-1") }, []byte("c2sp.org/tlog-proof@v1\n"), "dk3-1"},
+		{"agree", func() (any, error) { return nil, c.Agree(ctx, "centre") }, nil, "agree to centre"},
 		{"doctor", func() (any, error) { return c.Doctor(ctx) }, []ingest.Condition{{Code: "disk", OK: true, Text: "room"}}, "doctor"},
 		{"clips", func() (any, error) {
 			var got []ingest.ClipView

@@ -49,4 +49,6 @@ type Desk interface {
 	Prove(ctx context.Context, what string) ([]byte, error)
 	// Doctor checks everything a person could have to mend.
 	Doctor(ctx context.Context) ([]ingest.Condition, error)
+	// Agree enters that an admin accepts that a store locks objects for good.
+	Agree(ctx context.Context, store string) error
 }

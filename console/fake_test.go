@@ -123,3 +123,5 @@ func names(r ingest.Request) ([]string, error) {
 	}
 	return found, err
 }
+
+func (d *fakeDesk) Agree(_ context.Context, store string) error { return d.ask("agree to " + store) }

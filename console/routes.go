@@ -41,6 +41,7 @@ const (
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
 	pathDoctor     = apiRoot + "doctor"
+	pathAgree      = apiRoot + "agree"
 )
 
 // route is one call of the interface.
@@ -61,6 +62,11 @@ func onGet(path string, serve http.HandlerFunc) route {
 // what names an entry or a clip.
 type what struct {
 	What string `json:"what"`
+}
+
+// agreement names a store whose locks an admin agrees to.
+type agreement struct {
+	Store string `json:"store"`
 }
 
 // The answers that are not a type of package ingest.
@@ -130,12 +136,15 @@ func (s *server) routes() []route {
 			found, err := d.Doctor(ctx)
 			return condAnswer{found}, err
 		})),
+		onPost(pathAgree, answer(s, func(ctx context.Context, q agreement) (empty, error) {
+			return empty{}, d.Agree(ctx, q.Store)
+		})),
 	}
 }
 
 func (s *server) version(w http.ResponseWriter, r *http.Request) {
 	peer := connOf(r.Context()).peer
-	roles := s.Access.Roles(peer)
+	roles := s.Access().Roles(peer)
 	s.tell(w, Version{API: apiVersion, Version: s.Version, UID: peer.UID, Roles: roles, Rights: access.Rights(roles)})
 }
 
@@ -165,7 +174,7 @@ func (s *server) signAs(ctx context.Context, op string, actor, by *string) error
 	if by != nil {
 		said = cmp.Or(*actor, *by)
 	}
-	role, err := s.Access.Act(op, peer, said)
+	role, err := s.Access().Act(op, peer, said)
 	if err != nil {
 		return err
 	}
@@ -173,7 +182,7 @@ func (s *server) signAs(ctx context.Context, op string, actor, by *string) error
 	if by == nil {
 		return nil
 	}
-	if role, err = s.Access.Act(op, peer, cmp.Or(*by, *actor)); err != nil {
+	if role, err = s.Access().Act(op, peer, cmp.Or(*by, *actor)); err != nil {
 		return err
 	}
 	*by = string(role)

@@ -25,8 +25,8 @@ const (
 // Options are what a server of the socket's interface is made of.
 type Options struct {
 	Desk    Desk
-	Access  access.Policy
-	Version string // of this program
+	Access  func() access.Policy // in force
+	Version string               // of this program
 	Log     *slog.Logger
 }
 
@@ -117,7 +117,7 @@ func (s *server) admit(r *http.Request) (route, error) {
 	if c.peerErr != nil {
 		return route{}, c.peerErr
 	}
-	if _, err := s.Access.Act(opVersion, c.peer, ""); err != nil {
+	if _, err := s.Access().Act(opVersion, c.peer, ""); err != nil {
 		return route{}, err
 	}
 	call, found := s.calls[r.URL.Path]
@@ -129,7 +129,7 @@ func (s *server) admit(r *http.Request) (route, error) {
 	case r.Method != call.method:
 		return call, fmt.Errorf("%w: %q is asked for with %s", errMethod, r.URL.Path, call.method)
 	}
-	_, err := s.Access.Act(call.op, c.peer, "")
+	_, err := s.Access().Act(call.op, c.peer, "")
 	return call, err
 }
 

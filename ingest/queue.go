@@ -94,7 +94,7 @@ func (s *Station) jobs(name string, after int64) ([]job, error) {
 
 // queue says what waits for a store.
 func (s *Station) queue(c *central) (QueueStatus, error) {
-	q := QueueStatus{Store: c.name}
+	q := QueueStatus{Store: c.name, URL: c.cfg.URL}
 	if err := c.problem(); err != nil {
 		q.Error = err.Error()
 	}

@@ -100,6 +100,9 @@ type Station struct {
 // conf is the configuration in force.
 func (s *Station) conf() *configs.Config { return s.cfg.Load() }
 
+// Config is the configuration in force.
+func (s *Station) Config() configs.Config { return *s.conf() }
+
 // Open takes the state directory for this process alone, replays what an
 // interrupted run left and refuses to go on when a store knows another history.
 func Open(ctx context.Context, o Options) (*Station, error) {

@@ -228,8 +228,8 @@ func (s *Station) publicArgs(args []string) []string {
 // namesBay reports whether a name is one the configuration gives a bay; others
 // come from where a camera is mounted, and may be a person's.
 func (s *Station) namesBay(name string) bool {
-	return slices.ContainsFunc(s.cfg.Bays, func(b configs.Bay) bool { return b.Name == name }) ||
-		slices.ContainsFunc(s.cfg.Drops, func(d configs.Drop) bool { return d.Bay == name })
+	return slices.ContainsFunc(s.conf().Bays, func(b configs.Bay) bool { return b.Name == name }) ||
+		slices.ContainsFunc(s.conf().Drops, func(d configs.Drop) bool { return d.Bay == name })
 }
 
 func (st *stream) tellBays(context.Context) (told bool, err error) {

@@ -123,6 +123,7 @@ type BayStatus struct {
 // QueueStatus is what still waits for one store.
 type QueueStatus struct {
 	Store  string    `json:"store"`
+	URL    string    `json:"url"`
 	Clips  int       `json:"clips"`
 	Bytes  int64     `json:"bytes"`
 	Oldest time.Time `json:"oldest,omitzero"`

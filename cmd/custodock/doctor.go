@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/custodock/custodock/console"
 	"github.com/custodock/custodock/ingest"
@@ -15,7 +21,8 @@ import (
 )
 
 func (a *app) doctorCmd() *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: a.say("cmd.doctor"),
 		Args:  cobra.NoArgs,
@@ -23,7 +30,13 @@ func (a *app) doctorCmd() *cobra.Command {
 			var found []ingest.Condition
 			err := a.with(cmd.Context(), false, func(desk console.Desk) error {
 				var err error
-				found, err = desk.Doctor(cmd.Context())
+				if found, err = desk.Doctor(cmd.Context()); err != nil {
+					return err
+				}
+				agreed, err := a.agree(cmd.Context(), desk, found, yes)
+				if agreed && err == nil {
+					found, err = desk.Doctor(cmd.Context())
+				}
 				return err
 			})
 			if err != nil && errors.Is(err, cmd.Context().Err()) {
@@ -36,6 +49,35 @@ func (a *app) doctorCmd() *cobra.Command {
 			return a.printConditions(found, err)
 		},
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, a.say("flag.yes"))
+	return cmd
+}
+
+// agree asks the person for a yes to each lock that nobody can undo, on a
+// terminal only; yes answers without asking.
+func (a *app) agree(ctx context.Context, desk console.Desk, found []ingest.Condition, yes bool) (agreed bool, err error) {
+	for _, c := range found {
+		if c.Code != "consent" || c.OK || len(c.Args) < 2 {
+			continue
+		}
+		said := yes
+		if in, ok := a.in.(*os.File); !yes && ok && term.IsTerminal(int(in.Fd())) && !a.flags.json {
+			_, _ = fmt.Fprint(a.err, a.say("doctor.consent.ask", message.Line(c.Args[0]), message.Line(c.Args[1])))
+			answer, err := bufio.NewReader(io.LimitReader(in, 64)).ReadString('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return agreed, err
+			}
+			said = slices.Contains([]string{"y", "yes", "是"}, strings.ToLower(strings.TrimSpace(answer)))
+		}
+		if !said {
+			continue
+		}
+		if err := desk.Agree(ctx, c.Args[0]); err != nil {
+			return agreed, err
+		}
+		agreed = true
+	}
+	return agreed, nil
 }
 
 func (a *app) printConditions(found []ingest.Condition, cause error) error {
@@ -122,7 +164,7 @@ func (a *app) conditionText(c ingest.Condition) (text, mend string) {
 	if mend = a.sentence(c, found+".do"); mend == "" || c.OK {
 		return text, message.Line(c.Mend)
 	}
-	if c.Code == "store" || c.Code == "state" || found == "lost" {
+	if c.Code == "store" || c.Code == "state" || c.Code == "inspect" || found == "lost" {
 		mend += ": " + message.Line(c.Mend) // the cause, which only the dock knows
 	}
 	return text, mend

@@ -166,15 +166,13 @@ func (a *app) warnOtherStores(ctx context.Context, desk console.Desk) {
 	a.warned = true
 	ctx, cancel := context.WithTimeout(ctx, askStores)
 	defer cancel()
-	found, err := desk.Doctor(ctx)
+	st, err := desk.Status(ctx)
 	if err != nil {
 		return // the command itself meets it again
 	}
 	var theirs, ours []string
-	for _, c := range found {
-		if c.Code == "store" && len(c.Args) == 2 {
-			theirs = append(theirs, c.Args[1])
-		}
+	for _, q := range st.Queue {
+		theirs = append(theirs, q.URL)
 	}
 	for _, s := range a.cfg.Stores {
 		ours = append(ours, s.URL)

@@ -62,11 +62,11 @@ func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logg
 	g.Go(func() error { return station.Run(ctx) })
 	g.Go(func() error {
 		return console.Serve(ctx, console.Options{
-			Desk: station, Access: access.New(a.cfg.Access, uint32(os.Geteuid())), Version: version(), Log: log,
+			Desk: station, Access: func() access.Policy { return access.New(station.Config().Access, uint32(os.Geteuid())) }, Version: version(), Log: log,
 		}, sockets...)
 	})
 	if page != nil {
-		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, a.cfg.Lang, a.cfg.Policy), log) })
+		g.Go(func() error { return serveBoard(ctx, page, console.Board(station, station.Config), log) })
 	}
 	g.Go(func() error { return a.reloading(ctx, station, log) })
 	g.Go(func() error {
