@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -151,8 +152,10 @@ func (s *Store) extend(ctx context.Context, h head, o store.Object) (store.Info,
 			Mode: &mode, RetainUntilDate: &until, VersionID: h.pin.id,
 		})
 	})
-	if isUnlockable(err) && h.info.Lock == "" {
-		s.lockable.Store(false)
+	if a, ok := answerOf(err); ok && h.info.Lock == "" && (isUnlockable(err) || a.StatusCode == http.StatusForbidden) {
+		// The bucket has no lock; or there is a longer one that HEAD does not
+		// tell: AWS tells only who may read it, versitygw only of the newest
+		// version. Whoever reads Info sees that none is proven.
 		return h.info, nil
 	}
 	if err != nil {

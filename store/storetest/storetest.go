@@ -22,8 +22,8 @@ import (
 // PartSize is that of the objects of this suite, the smallest that S3 takes.
 const PartSize = 5 << 20
 
-// Run checks a kind of store. open returns a new and empty one each time, and
-// cleans up by t.
+// Run checks a kind of store. open returns a new and empty one each time, which
+// may be another prefix on one server, and cleans up by t.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range []struct {
 		name string
@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"PutOfParts", putOfParts},
 		{"PutOfOtherBytes", putOfOtherBytes},
 		{"PutManyAtOnce", putManyAtOnce},
+		{"RetentionOnlyGrows", retentionOnlyGrows},
+		{"VersionIsPinned", versionIsPinned},
 		{"List", list},
 		{"Absent", absent},
 		{"Ranges", ranges},
