@@ -183,31 +183,33 @@ func TestProxyStall(t *testing.T) {
 		t.Fatal(status, err) // leaves a connection that stands
 	}
 	p.Stall(true)
-	type reply struct {
-		status int
-		err    error
-	}
-	replies := make(chan reply, 2)
-	for _, c := range []*http.Client{c, {Transport: &http.Transport{DisableKeepAlives: true}}} {
-		go func() {
-			status, _, _, err := ask(c, "GET", p.URL, "")
-			replies <- reply{status, err}
-		}()
-	}
-	p.Await(t, Stalled, 2)
-	if whole, _ := e.counts(); whole != 1 || len(replies) != 0 {
-		t.Errorf("%d requests passed the black hole, %d answers", whole, len(replies))
-	}
-	p.Stall(false)
-	for range 2 {
-		if r := <-replies; r.status != 200 || r.err != nil {
-			t.Errorf("afterwards: %+v", r)
+	c.Timeout = 50 * time.Millisecond // ample for what goes through
+	for _, c := range []*http.Client{c, {Transport: &http.Transport{DisableKeepAlives: true}, Timeout: c.Timeout}} {
+		before := p.Fired(Stalled)
+		if status, _, _, err := ask(c, "GET", p.URL, ""); err == nil || p.Fired(Stalled) == before {
+			t.Errorf("through a black hole: %d", status)
 		}
+	}
+	if whole, _ := e.counts(); whole != 1 {
+		t.Errorf("%d requests passed the black hole", whole-1)
+	}
+	// What is held comes when the line opens.
+	c.Timeout = 0
+	done := make(chan error, 1)
+	before := p.Fired(Stalled)
+	go func() {
+		_, _, _, err := ask(c, "GET", p.URL, "")
+		done <- err
+	}()
+	p.Await(t, Stalled, before+1)
+	p.Stall(false)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 	// One that is held must not hold the end of the test.
 	p.Stall(true)
-	impatient := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Millisecond}
-	if _, _, _, err := ask(impatient, "GET", p.URL, ""); err == nil {
+	c.Timeout = 20 * time.Millisecond
+	if _, _, _, err := ask(c, "GET", p.URL, ""); err == nil {
 		t.Error("an answer through a black hole")
 	}
 }

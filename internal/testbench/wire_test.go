@@ -141,6 +141,23 @@ func TestWireFaults(t *testing.T) {
 	}
 }
 
+func TestWireLostReplyIsWhole(t *testing.T) {
+	sent := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, 32<<20)) // more than the kernel takes
+		sent <- err
+	}))
+	defer server.Close()
+	w := NewWire(&http.Transport{}, WireFault{Kind: LostReply})
+	defer w.CloseIdleConnections()
+	if _, _, _, err := ask(&http.Client{Transport: w}, "GET", server.URL, ""); !errors.Is(err, syscall.ECONNRESET) {
+		t.Error(err)
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("the server was kept from answering in full: %v", err)
+	}
+}
+
 func TestWireResetRequest(t *testing.T) {
 	e := &echo{}
 	server := httptest.NewServer(e)
