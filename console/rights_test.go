@@ -149,7 +149,9 @@ func ask(t *testing.T, p who, state, method, path, body string, fds ...int) (int
 }
 
 // startPublic serves desk on a socket that everyone may open.
-func startPublic(t *testing.T, desk Desk) string {
+func startPublic(t *testing.T, desk Desk) string { return startServer(t, newServer(options(desk))) }
+
+func startServer(t *testing.T, s *server) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "public") // t.TempDir is for its owner alone
 	if err != nil {
@@ -165,7 +167,7 @@ func startPublic(t *testing.T, desk Desk) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, options(desk), l) }()
+	go func() { served <- s.listen(ctx, []*net.UnixListener{l}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
