@@ -28,10 +28,10 @@ func TestEventsReachTheClient(t *testing.T) {
 		{ID: 7, Event: ingest.StreamBay, Time: time.Unix(3, 0).UTC(), Bay: &ingest.BayChange{Bay: "bay-01", State: ingest.BayDone, MayTake: true}},
 		{ID: 7, Event: ingest.StreamBeat, Time: time.Unix(4, 0).UTC()},
 	}
-	var asked *int64
+	asked := make(chan *int64, 1)
 	desk := &fakeDesk{}
 	desk.events = func(_ context.Context, after *int64, each func(ingest.StreamEvent) error) error {
-		asked = after
+		asked <- after
 		for _, e := range sent {
 			if err := each(e); err != nil {
 				return err
@@ -52,7 +52,7 @@ func TestEventsReachTheClient(t *testing.T) {
 		if d := cmp.Diff(string(want), string(have)); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}
-		if d := cmp.Diff(after, asked); d != "" {
+		if d := cmp.Diff(after, <-asked); d != "" {
 			t.Errorf("after (-want +got):\n%s", d)
 		}
 	}
