@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -400,6 +401,10 @@ func TestOneUserCannotUseUpTheDaemon(t *testing.T) {
 	}
 	one, err := as(t, all["nobody"], Places{State: state})
 	if err != nil {
+		t.Fatal(err)
+	}
+	// Sooner than the daemon gives up on somebody who asks for nothing.
+	if err := one.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := one.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
