@@ -15,7 +15,7 @@ import (
 )
 
 // events streams what happens to the dock, one event a line. Each line has to be
-// taken within writeTime; a reader that is slower is left, and may come back
+// taken within s.writing; a reader that is slower is left, and may come back
 // behind the last id it has. The desk waits for none of them.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	after, err := readAfter(r.URL.Query())
@@ -40,7 +40,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/x-ndjson")
 			began = true
 		}
-		if err := out.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		if err := out.SetWriteDeadline(time.Now().Add(s.writing)); err != nil {
 			return err
 		}
 		if _, err := w.Write(append(b, '\n')); err != nil {

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,7 +150,9 @@ func ask(t *testing.T, p who, state, method, path, body string, fds ...int) (int
 }
 
 // startPublic serves desk on a socket that everyone may open.
-func startPublic(t *testing.T, desk Desk) string {
+func startPublic(t *testing.T, desk Desk) string { return startServer(t, newServer(options(desk))) }
+
+func startServer(t *testing.T, s *server) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "public") // t.TempDir is for its owner alone
 	if err != nil {
@@ -165,7 +168,7 @@ func startPublic(t *testing.T, desk Desk) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, options(desk), l) }()
+	go func() { served <- s.listen(ctx, []*net.UnixListener{l}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
@@ -398,6 +401,10 @@ func TestOneUserCannotUseUpTheDaemon(t *testing.T) {
 	}
 	one, err := as(t, all["nobody"], Places{State: state})
 	if err != nil {
+		t.Fatal(err)
+	}
+	// Sooner than the daemon gives up on somebody who asks for nothing.
+	if err := one.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := one.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {

@@ -34,10 +34,11 @@ type server struct {
 	Options
 	calls   map[string]route
 	streams chan struct{} // a place for each stream of events
+	writing time.Duration // that a line of a stream may take
 }
 
 func newServer(o Options) *server {
-	s := &server{Options: o, streams: make(chan struct{}, maxStreams)}
+	s := &server{Options: o, streams: make(chan struct{}, maxStreams), writing: writeTime}
 	s.calls = map[string]route{}
 	for _, r := range s.routes() {
 		s.calls[r.path] = r
@@ -49,14 +50,18 @@ func newServer(o Options) *server {
 // way finish and closes them. Ingests asked for through the socket end with ctx
 // as well.
 func Serve(ctx context.Context, o Options, listeners ...*net.UnixListener) error {
+	return newServer(o).listen(ctx, listeners)
+}
+
+func (s *server) listen(ctx context.Context, listeners []*net.UnixListener) error {
 	h := &http.Server{
-		Handler:           newServer(o),
+		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withConn,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
 	held := newTally()
 	served := make(chan error, len(listeners))
@@ -73,7 +78,7 @@ func Serve(ctx context.Context, o Options, listeners ...*net.UnixListener) error
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if h.Shutdown(drain) != nil {
-		o.Log.Warn("closing requests that did not end", "elapsed", drainTime)
+		s.Log.Warn("closing requests that did not end", "elapsed", drainTime)
 		_ = h.Close()
 	}
 	for ; ended < len(listeners); ended++ {

@@ -1,11 +1,15 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"sync"
 
+	"github.com/custodock/custodock/access"
 	"github.com/custodock/custodock/ingest"
 )
 
@@ -76,7 +80,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	if err := s.signAs(r.Context(), opIngest, &q.Actor, &q.By); err != nil {
+	if err := s.mayTakeIn(r.Context(), &q, folder); err != nil {
 		_ = folder.Close()
 		s.fail(w, err)
 		return
@@ -94,4 +98,17 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) {
 		last = line{Error: faultOf(err)}
 	}
 	_ = out.write(last)
+}
+
+// mayTakeIn settles who signs, and that others than admins could read the folder
+// themselves.
+func (s *server) mayTakeIn(ctx context.Context, q *ingest.Request, folder *os.File) error {
+	if err := s.signAs(ctx, opIngest, &q.Actor, &q.By); err != nil {
+		return err
+	}
+	peer := connOf(ctx).peer
+	if slices.Contains(s.Access.Roles(peer), access.Admin) {
+		return nil
+	}
+	return readable(folder, peer)
 }
