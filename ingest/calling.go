@@ -17,7 +17,7 @@ func (s *Station) call() (stop func()) {
 		return func() {}
 	}
 	p := pager.New(pager.Options{
-		Command: s.cfg.Alarms.Command, Log: s.logger, Outcome: s.commandAlarm, Now: s.now,
+		Command: s.cfg.Alarms.Command, Log: s.logger, Outcome: s.commandAlarm, Now: s.now, After: s.o.after,
 	})
 	s.alarms.listen(func(event, key string, al Alarm) {
 		if al.Code == "alarm_command" {

@@ -44,6 +44,7 @@ type Options struct {
 
 	recovering bool // open although a store shows a longer log
 
+	after     func(time.Duration) <-chan time.Time   // of who calls a person; nil is time.After
 	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
