@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -240,14 +241,27 @@ func TestBoardLanguage(t *testing.T) {
 }
 
 func TestAlarmsSayWhatToDo(t *testing.T) {
-	codes := []string{"disk_full", "state_read_only", "store_unreachable", "store_full", "log_forked", "device_gone", "device_unreadable", "stopped"}
-	for _, code := range codes {
+	manual, err := os.ReadFile("../docs/operation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range ingest.AlarmCodes() {
 		for _, lang := range []string{"en", "zh"} {
-			title, do := AlarmText(ingest.Alarm{Code: code, Args: []string{"central"}, Text: "raw"}, lang)
-			if !strings.HasSuffix(title, ": central") || len(do) < 20 {
+			title, do := AlarmText(ingest.Alarm{Code: code, Args: []string{"one", "t\x1bwo", "three"}, Text: "raw"}, lang)
+			rest := regexp.MustCompile(`\bone\b.*\bt\\x1bwo\b.*\bthree\b`)
+			if !rest.MatchString(title) || strings.Contains(title, "%!") || len(do) < 20 {
 				t.Errorf("%s in %s: %q, %q", code, lang, title, do)
 			}
+			if title, _ := AlarmText(ingest.Alarm{Code: code, Text: "raw"}, lang); strings.Contains(title, "%") {
+				t.Errorf("%s in %s without what it speaks of: %q", code, lang, title)
+			}
 		}
+		if !strings.Contains(string(manual), "\n| `"+code+"` |") {
+			t.Errorf("docs/operation.md does not tell of %s", code)
+		}
+	}
+	if title, _ := AlarmText(ingest.Alarm{Code: "late", Args: []string{"3", "dk3-42"}}, "en"); title != "3 clips are not in central storage in time, the oldest is dk3-42" {
+		t.Errorf("late: %q", title)
 	}
 	desk := &fakeDesk{status: ingest.Status{Alarms: []ingest.Alarm{{Code: "disk_full"}, {Code: "stopped"}, {Code: "store_full"}, {Code: "x", Text: "odd thing"}}}}
 	page := get(t, Board(desk, conf("en", "")), "/", nil).Body.String()

@@ -107,7 +107,7 @@ func (s *server) mayTakeIn(ctx context.Context, q *ingest.Request, folder *os.Fi
 		return err
 	}
 	peer := connOf(ctx).peer
-	if slices.Contains(s.Access.Roles(peer), access.Admin) {
+	if slices.Contains(s.Access().Roles(peer), access.Admin) {
 		return nil
 	}
 	return readable(folder, peer)

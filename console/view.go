@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/custodock/custodock/configs"
@@ -85,17 +86,27 @@ func viewOf(s ingest.Status, lang, policy string) *dockView {
 	return v
 }
 
-// AlarmText says in a language what is wrong and what to do. An alarm whose
-// code has no message says what the dock said.
+// AlarmText says in a language what is wrong and what to do. What the alarm
+// speaks of stands in the sentence where that has room for it, else behind it.
+// An alarm whose code has no message says what the dock said.
 func AlarmText(a ingest.Alarm, lang string) (title, do string) {
 	if !message.Has("alarm." + a.Code) {
 		return message.Line(a.Text), ""
 	}
-	title = message.T(lang, "alarm."+a.Code)
-	if len(a.Args) > 0 {
-		title += ": " + message.Line(strings.Join(a.Args, ", "))
+	title, do = message.T(lang, "alarm."+a.Code), message.T(lang, "alarm."+a.Code+".do")
+	room := strings.Count(title, "%s")
+	if room > len(a.Args) {
+		return message.Line(a.Text), do
 	}
-	return title, message.T(lang, "alarm."+a.Code+".do")
+	inside := make([]any, room)
+	for i := range inside {
+		inside[i] = message.Line(a.Args[i])
+	}
+	title = fmt.Sprintf(title, inside...)
+	if rest := a.Args[room:]; len(rest) > 0 {
+		title += ": " + message.Line(strings.Join(rest, ", "))
+	}
+	return title, do
 }
 
 // gridFor chooses rows and columns that fill 4:3 without scrolling.

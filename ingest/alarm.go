@@ -11,15 +11,28 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/custodock/custodock/internal/pager"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
 
+// alarmCodes are all alarms, the gravest first: screens have room for a few.
+var alarmCodes = []string{
+	"stopped", "log_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "late",
+	"store_denied", "store_no_bucket", "store_unlocked", "store_skewed", "store_stranger", "store_full", "store_unreachable",
+	"store_waits_consent", "queue_old", "clock_off", "disk_low", "device_gone", "device_unreadable", "device_error",
+	"config_bad", "alarm_command",
+}
+
+// AlarmCodes returns the codes of all alarms, the gravest first.
+func AlarmCodes() []string { return slices.Clone(alarmCodes) }
+
 // alarms are the conditions that need a person. They go when they are over.
 type alarms struct {
-	mu  sync.Mutex
-	now map[string]Alarm
+	mu   sync.Mutex
+	now  map[string]Alarm
+	tell func(event, key string, al Alarm) // of each that begins or ends; it does not wait
 }
 
 // raise shows an alarm; one that stands keeps the time it began.
@@ -29,17 +42,40 @@ func (a *alarms) raise(code string, err error, now time.Time, args ...string) {
 	if a.now == nil {
 		a.now = map[string]Alarm{}
 	}
-	since, key := now, alarmKey(code, args)
-	if old, ok := a.now[key]; ok {
-		since = old.Since
+	key := alarmKey(code, args)
+	old, stands := a.now[key]
+	al := Alarm{Code: code, Args: args, Text: err.Error(), Since: now}
+	if stands {
+		al.Since = old.Since
 	}
-	a.now[key] = Alarm{Code: code, Args: args, Text: err.Error(), Since: since}
+	a.now[key] = al
+	if !stands && a.tell != nil {
+		a.tell(pager.Raised, key, al)
+	}
 }
 
-func (a *alarms) clear(code string, args ...string) {
+// clear ends an alarm and reports whether it stood.
+func (a *alarms) clear(code string, args ...string) bool {
 	a.mu.Lock()
-	delete(a.now, alarmKey(code, args))
-	a.mu.Unlock()
+	defer a.mu.Unlock()
+	key := alarmKey(code, args)
+	al, stands := a.now[key]
+	delete(a.now, key)
+	if stands && a.tell != nil {
+		a.tell(pager.Cleared, key, al)
+	}
+	return stands
+}
+
+// listen has each alarm that stands, and from now on each that begins or ends,
+// told to tell.
+func (a *alarms) listen(tell func(event, key string, al Alarm)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tell = tell
+	for key, al := range a.now {
+		tell(pager.Raised, key, al)
+	}
 }
 
 // stands returns an alarm with this code, whatever it speaks of.
@@ -54,8 +90,23 @@ func (a *alarms) stands(code string) (Alarm, bool) {
 	return Alarm{}, false
 }
 
-// alarmKey tells the same trouble of two stores or folders apart.
+// about returns the alarm with this code that speaks of args.
+func (a *alarms) about(code string, args ...string) (Alarm, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	al, stands := a.now[alarmKey(code, args)]
+	return al, stands
+}
+
+// alarmKey tells the same trouble of two stores or folders apart. What an alarm
+// counts is no part of it: it stays the same alarm when the count changes.
 func alarmKey(code string, args []string) string {
+	switch {
+	case code == "late" || code == "clock_off":
+		args = nil
+	case code == "device_error" && len(args) > 1:
+		args = args[:1]
+	}
 	return strings.Join(append([]string{code}, args...), "\x00")
 }
 
@@ -66,26 +117,79 @@ func (a *alarms) list() []Alarm {
 	for _, al := range a.now {
 		out = append(out, al)
 	}
-	slices.SortFunc(out, func(x, y Alarm) int { return cmp.Compare(alarmKey(x.Code, x.Args), alarmKey(y.Code, y.Args)) })
+	slices.SortFunc(out, func(x, y Alarm) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(alarmCodes, x.Code), slices.Index(alarmCodes, y.Code)),
+			cmp.Compare(alarmKey(x.Code, x.Args), alarmKey(y.Code, y.Args)),
+		)
+	})
 	return out
 }
 
-// storeAlarm notes what a store said last, nil when all is well with it.
+// storeTroubles sort what a store says by what a person must mend.
+var storeTroubles = []struct {
+	err  error
+	code string
+}{
+	{store.ErrDenied, "store_denied"},
+	{store.ErrNoBucket, "store_no_bucket"},
+	{store.ErrUnlocked, "store_unlocked"},
+	{store.ErrSkewed, "store_skewed"},
+	{store.ErrStranger, "store_stranger"},
+	{store.ErrFull, "store_full"},
+	{ErrConsent, "store_waits_consent"},
+	{manifest.ErrForked, "log_forked"},
+	{nil, "store_unreachable"}, // everything else
+}
+
+func storeTrouble(err error) string {
+	for _, t := range storeTroubles {
+		if t.err == nil || errors.Is(err, t.err) {
+			return t.code
+		}
+	}
+	return ""
+}
+
+// lasts reports whether a trouble is one that an answer of the store does not
+// end: a forked log, which nothing here mends, and locks that the store has not,
+// without which it works.
+func (c *central) lasts(code string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return code == "log_forked" || code == "store_unlocked" && c.lockable == unlockable
+}
+
+// storeAlarm notes what a store said last, nil when all is well with it. At most
+// one trouble of a store stands, but for those that last.
 func (s *Station) storeAlarm(c *central, err error) {
 	c.fail(err)
-	away, full := "store_unreachable", "store_full"
-	switch {
-	case err == nil:
-		s.alarms.clear(away, c.name)
-		s.alarms.clear(full, c.name)
-	case errors.Is(err, store.ErrFull):
-		s.alarms.raise(full, err, s.now(), c.name)
-	case errors.Is(err, manifest.ErrForked):
-		s.alarms.raise("log_forked", err, s.now(), c.name)
-	default:
-		s.alarms.raise(away, err, s.now(), c.name)
+	code := ""
+	if err != nil {
+		code = storeTrouble(err)
+		s.alarms.raise(code, err, s.now(), c.name)
+	}
+	skew := code == "store_skewed"
+	for _, t := range storeTroubles {
+		if t.code != code && !c.lasts(t.code) && s.alarms.clear(t.code, c.name) {
+			skew = skew || t.code == "store_skewed"
+		}
+	}
+	if skew {
+		s.judgeClock()
 	}
 	s.change.wake()
+}
+
+// storeShown notes that a store took the log. That it answers says nothing of
+// room, rights or locks for clips: a trouble with those stays while clips wait.
+func (s *Station) storeShown(c *central) {
+	for _, code := range []string{"store_full", "store_denied"} {
+		if _, stands := s.alarms.about(code, c.name); stands && s.waitsFor(c.name) {
+			return
+		}
+	}
+	s.storeAlarm(c, nil)
 }
 
 // diskAlarm sorts a failure of the dock's own disk.

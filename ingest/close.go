@@ -63,6 +63,7 @@ func (d *docking) open(ctx context.Context) error {
 		return err
 	})
 	d.bay.update(func(b *BayStatus) { b.Device = d.origin.device })
+	d.s.cameraCame(d.bay.status())
 	return err
 }
 

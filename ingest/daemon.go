@@ -17,6 +17,7 @@ import (
 // fails tells its bay and no other.
 func (s *Station) Run(ctx context.Context) error {
 	s.startWork()
+	defer s.call()()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		select {
@@ -28,6 +29,7 @@ func (s *Station) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.serveDrops(ctx) })
 	g.Go(func() error { return s.serveMounts(ctx) })
+	g.Go(func() error { return s.watch(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
@@ -57,6 +59,7 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 	case err == nil:
 		s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
 		s.alarms.clear("device_gone", name)
+		s.cameraRead(b.status())
 	case errors.Is(err, device.ErrGone):
 		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()

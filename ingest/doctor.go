@@ -15,6 +15,7 @@ import (
 // Doctor looks at every condition the dock needs and says how to mend those
 // that do not hold.
 func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
+	s.lookAround()
 	out := []Condition{s.diskCondition(), filesystemCondition(s.state), s.keyCondition(), s.clockCondition(), s.logCondition()}
 	for _, c := range s.centrals() {
 		answers := s.storeCondition(ctx, c)
@@ -33,7 +34,7 @@ func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
 		out = append(out, folderCondition("drop", drop.Path))
 	}
 	for _, al := range s.alarms.list() {
-		out = append(out, Condition{Code: "alarm", Args: []string{al.Code}, Text: al.Code, Mend: al.Text})
+		out = append(out, Condition{Code: "alarm", Args: append([]string{al.Code}, al.Args...), Text: al.Code, Mend: al.Text})
 	}
 	return out, nil
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 )
 
@@ -163,11 +162,12 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 		c.letGo(err)
 		err = fmt.Errorf("publish log %s to %s: %w", s.log, c.cfg.URL, err)
 	}
-	s.storeAlarm(c, err)
-	if errors.Is(err, manifest.ErrForked) {
-		s.alarms.raise("log_forked", err, s.now())
+	if err != nil {
+		s.storeAlarm(c, err)
+		return err
 	}
-	return err
+	s.storeShown(c)
+	return nil
 }
 
 // publishLast shows the last entries before a command ends, to every store that

@@ -23,6 +23,7 @@ func (s *Station) Status(_ context.Context) (Status, error) {
 	if s.spool.room(0) == nil {
 		s.alarms.clear("disk_full")
 	}
+	s.lookAround()
 	st := Status{
 		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.published(),
 		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.conf().Reserve),

@@ -30,18 +30,23 @@ import (
 	"github.com/custodock/custodock/store"
 )
 
-// Options are what a Station is opened with. Now and Log may be nil.
+// Options are what a Station is opened with. Now, Clock and Log may be nil.
 type Options struct {
 	State      string // directory
 	Config     configs.Config
 	Version    string
 	ConfigFile string // whose digest run.started names; "" when the defaults are in force
 	Now        func() time.Time
+	Clock      func() manifest.Clock // how far the clock is believed; nil asks the kernel
 	Log        *slog.Logger
 	Daemon     bool
 	Create     bool // make the state when it is absent, empty or half made
 
 	recovering bool // open although a store shows a longer log
+
+	after     func(time.Duration) <-chan time.Time   // of who calls a person; nil is time.After
+	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
+	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
 }
@@ -67,6 +72,8 @@ type Station struct {
 	authority string
 	fresh     bool // the key was made by this Open, and has signed nothing yet
 	now       func() time.Time
+	clock     func() manifest.Clock
+	synced    atomic.Bool // the clock was, since the start
 	logger    *slog.Logger
 
 	lock     *os.File
@@ -112,8 +119,11 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Clock == nil {
+		o.Clock = kernelClock
+	}
 	s := &Station{
-		o: o, state: o.State, now: o.Now, logger: o.Log,
+		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},

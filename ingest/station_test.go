@@ -29,6 +29,7 @@ func testOptions(t *testing.T) Options {
 	cfg.Authority, cfg.Log = "test.example", "dtest1"
 	cfg.Reserve = 1 << 20
 	cfg.Publish = 10 * time.Millisecond
+	cfg.Alarms.Disk = 0 // the machine's disk is its own affair
 	return Options{State: filepath.Join(t.TempDir(), "state"), Config: cfg, Version: "test", Create: true, OpenStore: openDir}
 }
 

@@ -132,7 +132,7 @@ type QueueStatus struct {
 
 // Alarm is a condition that needs a person. Code names its message.
 type Alarm struct {
-	Code  string    `json:"code"` // disk_full, state_read_only, store_unreachable, store_full, log_forked, device_gone, device_unreadable, clip_lost, stopped
+	Code  string    `json:"code"` // one of AlarmCodes
 	Args  []string  `json:"args,omitempty"`
 	Text  string    `json:"text"` // English: what is wrong and what to do
 	Since time.Time `json:"since"`

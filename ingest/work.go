@@ -105,11 +105,11 @@ func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error 
 	if err == nil {
 		err = s.ledger.Commit(ctx, job)
 	}
+	if err != nil && ctx.Err() == nil {
+		s.diskAlarm(spoolError(err)) // before the daemon ends, which tells it to a person
+	}
 	if errors.Is(err, ledger.ErrStopped) {
 		s.broken.Do(func() { close(s.stopped) })
-	}
-	if err != nil && ctx.Err() == nil {
-		s.diskAlarm(spoolError(err))
 	}
 	return err
 }
@@ -166,8 +166,8 @@ func (s *Station) append(tx *ledger.Tx, d manifest.Draft) (manifest.Entry, error
 	return e, catalog{tx.Bolt()}.apply(e, d.Record)
 }
 
-// clock says how far the kernel believes its own clock.
-func (s *Station) clock() manifest.Clock {
+// kernelClock says how far the kernel believes its own clock.
+func kernelClock() manifest.Clock {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	if err != nil {

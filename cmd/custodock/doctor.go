@@ -184,7 +184,7 @@ func (a *app) sentence(c ingest.Condition, found string) string {
 
 // alarmCondition is an alarm as the board shows it, with its cause.
 func (a *app) alarmCondition(c ingest.Condition) (text, mend string) {
-	text, do := console.AlarmText(ingest.Alarm{Code: conditionArg(c, 0), Text: c.Text}, a.lang)
+	text, do := console.AlarmText(ingest.Alarm{Code: conditionArg(c, 0), Args: c.Args[min(1, len(c.Args)):], Text: c.Text}, a.lang)
 	if do == "" {
 		return text, message.Line(c.Mend)
 	}

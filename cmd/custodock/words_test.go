@@ -59,6 +59,8 @@ func TestConditionsAreTrueWhenTheyFail(t *testing.T) {
 			"the state in /s cannot be opened\n      the cause: locked", "状态目录 /s 无法打开", ""},
 		{ingest.Condition{Code: "alarm", Args: []string{"store_full"}, Text: "store_full", Mend: "no space"},
 			"Central storage is full\n      Clips stay safe on the dock.", "中心存储已满", ""},
+		{ingest.Condition{Code: "alarm", Args: []string{"device_error", "bay1", "2", "c017"}, Text: "device_error", Mend: "input/output error"},
+			"Bay bay1: 2 clips remain on camera c017 only\n      Dock it again.", "端口 bay1：有 2 个文件仅在设备 c017 上", ""},
 		{ingest.Condition{Code: "new", Text: "a thing", Mend: "do it"}, "mend  a thing\n      do it", "处理  a thing", ""},
 	} {
 		for lang, want := range map[string]string{message.English: c.en, message.Chinese: c.zh} {
