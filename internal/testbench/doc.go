@@ -7,6 +7,14 @@
 // Central storage is a real versitygw or MinIO, started by S3. Its data can be
 // read and spoilt on its disk, past the server.
 //
+// The way there fails in two places. Wire is an http.RoundTripper for a client
+// in the test, Proxy a proxy on a loopback port for a real process; both know
+// the same faults, picked by method, path, count and seeded chance, and count
+// what acted. Of each failure there are two truths: Refused never reached the
+// server, LostReply was applied. The proxy's line can also refuse, stall, be
+// cut, be slow or be a captive portal's. Netns puts a server, or a client, behind
+// a line of its own that can be pulled and can lose packets one way or both.
+//
 // Mounting needs root, S3 servers the programs of `tools/need.sh servers`; a test
 // without them fails and says so. Only tests and the
 // benchmark import this package.
