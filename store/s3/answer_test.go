@@ -229,3 +229,27 @@ func TestAway(t *testing.T) {
 	_, err = openQuickly(t, fakeOptions(secure.URL))
 	wantSentence(t, err, store.ErrStranger, "set ca")
 }
+
+// TestAcceptedAndGone answers that a write was done, and keeps nothing of it.
+func TestAcceptedAndGone(t *testing.T) {
+	for what, headAnswer := range map[string]http.HandlerFunc{
+		"nothing":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"other bytes": func(http.ResponseWriter, *http.Request) {},
+	} {
+		server := fake(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"1"`)
+			w.Header().Set("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+			if r.Method == http.MethodGet || r.Method == http.MethodHead {
+				headAnswer(w, r)
+			}
+		})
+		s := unopened(t, server.URL)
+		_, err := s.Put(t.Context(), storetest.Object(t, []byte("clip")))
+		wantSentence(t, err, store.ErrStranger, "was accepted")
+		_, err = s.Create(t.Context(), "log/a/key", []byte("key"))
+		wantSentence(t, err, store.ErrStranger, "was accepted")
+		if _, err = s.Replace(t.Context(), "log/a/checkpoint", []byte("note"), ""); !errors.Is(err, store.ErrStranger) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -17,132 +17,115 @@ import (
 	"github.com/custodock/custodock/store/storetest"
 )
 
-// TestBuckets opens buckets with and without lock and versions, and one that
+// testBuckets opens buckets with and without lock and versions, and one that
 // is not there.
-func TestBuckets(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, kind, false, true)
-			core := b.server.Core()
-			b.server.MakeBucket("plain", false)
-			b.server.MakeBucket("versions", false)
-			b.server.EnableVersioning("versions")
-			b.server.MakeBucket("default", true)
-			mode, n, unit := minio.Governance, uint(3), minio.Days
-			if err := core.SetObjectLockConfig(t.Context(), "default", &mode, &n, &unit); err != nil {
-				t.Fatal(err)
-			}
-			o := b.options("dock", configs.LockCompliance)
-			for bucket, want := range map[string]BucketInfo{
-				"plain": {}, "versions": {Versioned: true}, b.bucket: {Versioned: true, ObjectLock: true},
-				"default": {Versioned: true, ObjectLock: true, DefaultRetention: "governance 3 days"},
-			} {
-				o.Store.URL = b.server.URL(bucket, "dock")
-				s := open(t, o)
-				got, err := s.Bucket(t.Context())
-				if got.Clock.Abs() > 2*time.Second {
-					t.Errorf("%s: the clock is %s before ours", bucket, got.Clock)
-				}
-				got.Clock = 0
-				if err != nil || got != want {
-					t.Errorf("%s: %+v, want %+v: %v", bucket, got, want, err)
-				}
-				for _, size := range []int{1000, storetest.PartSize + 1} {
-					object := storetest.Object(t, storetest.Random(size, 80))
-					object.Until = time.Now().Add(time.Hour)
-					info, err := s.Put(t.Context(), object)
-					if err != nil || (info.Lock == configs.LockCompliance) != want.ObjectLock || (info.Version != "") != want.Versioned {
-						t.Errorf("%s: %+v, %v", bucket, info, err)
-					}
-				}
-			}
-			o.Store.URL = b.server.URL("nowhere", "dock")
-			_, err := openQuickly(t, o)
-			wantSentence(t, err, store.ErrNoBucket, `"nowhere"`)
-			o.Store.URL = b.server.URL(b.bucket, "dock")
-			keys := o.Getenv
-			o.Getenv = anyKeys
-			_, err = openQuickly(t, o)
-			wantSentence(t, err, store.ErrDenied, "put working keys")
-
-			// What happens to an open store is told from a name that is not there.
-			o.Store.Credentials = writeFile(t, filepath.Join(t.TempDir(), "keys"), fmt.Sprintf("[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n",
-				keys("AWS_ACCESS_KEY_ID"), keys("AWS_SECRET_ACCESS_KEY")), 0o600)
-			b.server.MakeBucket("short", false)
-			o.Store.URL = b.server.URL("short", "")
-			s := open(t, o)
-			_, err = s.Stat(t.Context(), "log/a/key", "")
-			wantSentence(t, err, store.ErrNotExist, "log/a/key")
-			if err := core.RemoveBucket(t.Context(), "short"); err != nil {
-				t.Fatal(err)
-			}
-			_, err = s.Stat(t.Context(), "log/a/key", "")
-			wantSentence(t, err, store.ErrNoBucket, `"short"`)
-			writeFile(t, o.Store.Credentials, profileOf("default", "unknown"), 0o600)
-			_, err = s.Stat(t.Context(), "log/a/key", "")
-			wantSentence(t, err, store.ErrDenied, "put working keys")
-		})
+func testBuckets(t *testing.T, b bench) {
+	core := b.server.Core()
+	b.server.MakeBucket("plain", false)
+	b.server.MakeBucket("versions", false)
+	b.server.EnableVersioning("versions")
+	b.server.MakeBucket("default", true)
+	mode, n, unit := minio.Governance, uint(3), minio.Days
+	if err := core.SetObjectLockConfig(t.Context(), "default", &mode, &n, &unit); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// TestLockIsRefused meets a bucket that took locks, as far as we knew.
-func TestLockIsRefused(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, kind, false, false)
-			for _, size := range []int{1000, storetest.PartSize + 1} {
-				s := open(t, b.options(newPrefix(), configs.LockCompliance))
-				s.lockable.Store(true)
-				object := storetest.Object(t, storetest.Random(size, 81))
-				object.Until = time.Now().Add(time.Hour)
-				if info, err := s.Put(t.Context(), object); err != nil || info.Lock != "" || s.lockable.Load() {
-					t.Errorf("%d bytes: %+v, %v", size, info, err)
-				}
-			}
-		})
-	}
-}
-
-// TestLocksOfNames locks what a log keeps and nothing that it replaces.
-func TestLocksOfNames(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, kind, false, true)
-			o := b.options(newPrefix(), configs.LockCompliance)
-			o.Store.RetainDays, o.Store.Hold = 3, true
-			s := open(t, o)
-			for name, locked := range map[string]bool{
-				"log/a/key": true, "log/a/tile/0/000": true, "log/a/tile/entries/x001/000": true, "log/a/checkpoints/7": true, "log/a/checkpoints/7.tsr": true,
-				"log/a/tile/0/000.p/3": false, "log/a/checkpoint": false, "record/a/0.ndjson": false, "log/key": false, "objects": false, "log/a/keys": false,
-			} {
-				info, err := s.Create(t.Context(), name, []byte(name))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if (info.Lock == configs.LockCompliance) != locked || locked && (time.Until(info.Until)-72*time.Hour).Abs() > time.Minute {
-					t.Errorf("%s: lock %q until %s", name, info.Lock, info.Until)
-				}
-			}
-			object := storetest.Object(t, []byte("held"))
+	o := b.options("dock", configs.LockCompliance)
+	for bucket, want := range map[string]BucketInfo{
+		"plain": {}, "versions": {Versioned: true}, b.bucket: {Versioned: true, ObjectLock: true},
+		"default": {Versioned: true, ObjectLock: true, DefaultRetention: "governance 3 days"},
+	} {
+		o.Store.URL = b.server.URL(bucket, "dock")
+		s := open(t, o)
+		got, err := s.Bucket(t.Context())
+		if got.Clock.Abs() > 2*time.Second {
+			t.Errorf("%s: the clock is %s before ours", bucket, got.Clock)
+		}
+		got.Clock = 0
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, want %+v: %v", bucket, got, want, err)
+		}
+		for _, size := range []int{1000, storetest.PartSize + 1} {
+			object := storetest.Object(t, storetest.Random(size, 80))
 			object.Until = time.Now().Add(time.Hour)
 			info, err := s.Put(t.Context(), object)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || (info.Lock == configs.LockCompliance) != want.ObjectLock || (info.Version != "") != want.Versioned {
+				t.Errorf("%s: %+v, %v", bucket, info, err)
 			}
-			status, err := b.server.Core().GetObjectLegalHold(t.Context(), b.bucket, s.key(info.Name), minio.GetObjectLegalHoldOptions{VersionID: info.Version})
-			if err != nil || status == nil || *status != minio.LegalHoldEnabled {
-				t.Errorf("legal hold %v, %v", status, err)
-			}
-		})
+		}
+	}
+	o.Store.URL = b.server.URL("nowhere", "dock")
+	_, err := openQuickly(t, o)
+	wantSentence(t, err, store.ErrNoBucket, `"nowhere"`)
+	o.Store.URL = b.server.URL(b.bucket, "dock")
+	keys := o.Getenv
+	o.Getenv = anyKeys
+	_, err = openQuickly(t, o)
+	wantSentence(t, err, store.ErrDenied, "put working keys")
+
+	// What happens to an open store is told from a name that is not there.
+	o.Store.Credentials = writeFile(t, filepath.Join(t.TempDir(), "keys"), fmt.Sprintf("[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n",
+		keys("AWS_ACCESS_KEY_ID"), keys("AWS_SECRET_ACCESS_KEY")), 0o600)
+	b.server.MakeBucket("short", false)
+	o.Store.URL = b.server.URL("short", "")
+	s := open(t, o)
+	_, err = s.Stat(t.Context(), "log/a/key", "")
+	wantSentence(t, err, store.ErrNotExist, "log/a/key")
+	if err := core.RemoveBucket(t.Context(), "short"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Stat(t.Context(), "log/a/key", "")
+	wantSentence(t, err, store.ErrNoBucket, `"short"`)
+	writeFile(t, o.Store.Credentials, profileOf("default", "unknown"), 0o600)
+	_, err = s.Stat(t.Context(), "log/a/key", "")
+	wantSentence(t, err, store.ErrDenied, "put working keys")
+}
+
+// testLockIsRefused meets a bucket that took locks, as far as we knew.
+func testLockIsRefused(t *testing.T, b bench) {
+	b.bucket = "unlocked"
+	b.server.MakeBucket(b.bucket, false)
+	for _, size := range []int{1000, storetest.PartSize + 1} {
+		s := open(t, b.options(newPrefix(), configs.LockCompliance))
+		s.lockable.Store(true)
+		object := storetest.Object(t, storetest.Random(size, 81))
+		object.Until = time.Now().Add(time.Hour)
+		if info, err := s.Put(t.Context(), object); err != nil || info.Lock != "" || s.lockable.Load() {
+			t.Errorf("%d bytes: %+v, %v", size, info, err)
+		}
 	}
 }
 
-// TestReap removes what was left behind, and nothing that somebody works on.
-func TestReap(t *testing.T) {
-	b := newBench(t, testbench.VersityGW, false, true)
+// testLocksOfNames locks what a log keeps and nothing that it replaces.
+func testLocksOfNames(t *testing.T, b bench) {
+	o := b.options(newPrefix(), configs.LockCompliance)
+	o.Store.RetainDays, o.Store.Hold = 3, true
+	s := open(t, o)
+	for name, locked := range map[string]bool{
+		"log/a/key": true, "log/a/tile/0/000": true, "log/a/tile/entries/x001/000": true, "log/a/checkpoints/7": true, "log/a/checkpoints/7.tsr": true,
+		"log/a/tile/0/000.p/3": false, "log/a/checkpoint": false, "record/a/0.ndjson": false, "log/key": false, "objects": false, "log/a/keys": false,
+	} {
+		info, err := s.Create(t.Context(), name, []byte(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (info.Lock == configs.LockCompliance) != locked || locked && (time.Until(info.Until)-72*time.Hour).Abs() > time.Minute {
+			t.Errorf("%s: lock %q until %s", name, info.Lock, info.Until)
+		}
+	}
+	object := storetest.Object(t, []byte("held"))
+	object.Until = time.Now().Add(time.Hour)
+	info, err := s.Put(t.Context(), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := b.server.Core().GetObjectLegalHold(t.Context(), b.bucket, s.key(info.Name), minio.GetObjectLegalHoldOptions{VersionID: info.Version})
+	if err != nil || status == nil || *status != minio.LegalHoldEnabled {
+		t.Errorf("legal hold %v, %v", status, err)
+	}
+}
+
+// testReap removes what was left behind, and nothing that somebody works on.
+func testReap(t *testing.T, b bench) {
 	prefix, journal := newPrefix(), &memory{}
 	o := b.options(prefix, configs.LockGovernance)
 	o.Journal = journal
@@ -197,9 +180,8 @@ func TestFullServer(t *testing.T) {
 	}
 }
 
-// TestCancelledUpload ends at once, whatever is under way.
-func TestCancelledUpload(t *testing.T) {
-	b := newBench(t, testbench.VersityGW, false, true)
+// testCancelledUpload ends at once, whatever is under way.
+func testCancelledUpload(t *testing.T, b bench) {
 	s, wire := wired(t, b.options(newPrefix(), configs.LockGovernance))
 	ctx, cancel := context.WithCancel(t.Context())
 	wire.Inject(testbench.WireFault{Kind: testbench.Latency, Method: http.MethodPut, Part: "partNumber=2", Delay: time.Hour, Do: cancel})

@@ -18,7 +18,7 @@ import (
 var prefixes atomic.Int64
 
 // newPrefix is one that no other test uses.
-func newPrefix() string { return fmt.Sprintf("dock/%d", prefixes.Add(1)) }
+func newPrefix() string { return fmt.Sprintf("dock/%04d", prefixes.Add(1)) }
 
 // bench is a bucket of a real server, and how a test opens a store in it.
 type bench struct {
@@ -80,14 +80,12 @@ func (b bench) noMoreVersions(t *testing.T, prefix string) {
 
 func TestConformance(t *testing.T) {
 	for _, kind := range kinds {
-		for _, secure := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/tls=%v", kind, secure), func(t *testing.T) {
-				t.Parallel()
-				b := newBench(t, kind, secure, true)
-				storetest.Run(t, func(t *testing.T) store.Store { return open(t, b.options(newPrefix(), configs.LockCompliance)) })
-				b.noMoreVersions(t, "dock/")
-			})
-		}
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, kind, false, true)
+			storetest.Run(t, func(t *testing.T) store.Store { return open(t, b.options(newPrefix(), configs.LockCompliance)) })
+			b.noMoreVersions(t, "dock/")
+		})
 	}
 }
 
@@ -136,18 +134,51 @@ func TestConformanceWithFaults(t *testing.T) {
 	}
 }
 
-func TestHidden(t *testing.T) {
+func testHidden(t *testing.T, b bench) {
+	prefix := newPrefix()
+	s := open(t, b.options(prefix, configs.LockCompliance))
+	storetest.Hidden(t, s, func(name string) {
+		if err := b.server.Remove(b.bucket, prefix+"/"+name, ""); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestServers runs what needs a real server, on one of each kind.
+func TestServers(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, kind, false, true)
-			prefix := newPrefix()
-			s := open(t, b.options(prefix, configs.LockCompliance))
-			storetest.Hidden(t, s, func(name string) {
-				if err := b.server.Remove(b.bucket, prefix+"/"+name, ""); err != nil {
-					t.Fatal(err)
+			for _, test := range []struct {
+				name, only string // only is the one kind it is for
+				run        func(*testing.T, bench)
+			}{
+				{"Buckets", "", testBuckets},
+				{"LockIsRefused", "", testLockIsRefused},
+				{"LocksOfNames", "", testLocksOfNames},
+				{"Hidden", "", testHidden},
+				{"LostReplies", "", testLostReplies},
+				{"LostReplace", "", testLostReplace},
+				{"Resume", "", testResume},
+				{"TwoDocks", "", testTwoDocks},
+				{"OtherBytes", "", testOtherBytes},
+				{"ReplacedWhileRead", "", testReplacedWhileRead},
+				{"RightsOfRoot", "", testRightsOfRoot},
+				{"RightsOfADock", testbench.MinIO, testRightsOfADock}, // which gives out keys with a policy
+				{"DeniedPut", testbench.MinIO, testDeniedPut},
+				{"Rotation", testbench.MinIO, testRotation},
+				{"WrongBodies", testbench.MinIO, testWrongBodies},
+				{"Rot", testbench.VersityGW, testRot},
+				{"Reap", testbench.VersityGW, testReap}, // MinIO lists no uploads
+				{"Adopted", testbench.VersityGW, testAdopted},
+				{"ManyNames", testbench.VersityGW, testManyNames},
+				{"CancelledUpload", testbench.VersityGW, testCancelledUpload},
+			} {
+				if test.only == "" || test.only == kind {
+					t.Run(test.name, func(t *testing.T) { test.run(t, b) })
 				}
-			})
+			}
 		})
 	}
 }

@@ -114,10 +114,9 @@ func TestRole(t *testing.T) {
 	wantSentence(t, err, store.ErrDenied, "name a credentials file")
 }
 
-// TestRotation replaces the keys of an open store: before the old ones end, and
+// testRotation replaces the keys of an open store: before the old ones end, and
 // only after the server has refused them.
-func TestRotation(t *testing.T) {
-	b := newBench(t, testbench.MinIO, false, true)
+func testRotation(t *testing.T, b bench) {
 	o := b.options(newPrefix(), configs.LockGovernance)
 	path := filepath.Join(t.TempDir(), "keys")
 	root := fmt.Sprintf("[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n", b.server.AccessKey, b.server.SecretKey)

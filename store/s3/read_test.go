@@ -18,9 +18,8 @@ import (
 	"github.com/custodock/custodock/store/storetest"
 )
 
-// TestWrongBodies lets answers lie about an object. None of them ends quietly.
-func TestWrongBodies(t *testing.T) {
-	b := newBench(t, testbench.MinIO, false, true)
+// testWrongBodies lets answers lie about an object. None of them ends quietly.
+func testWrongBodies(t *testing.T, b bench) {
 	s, wire := wired(t, b.options(newPrefix(), configs.LockGovernance))
 	for _, size := range []int{1000, storetest.PartSize + 1} {
 		info, err := s.Put(t.Context(), storetest.Object(t, storetest.Random(size, 60)))
@@ -43,10 +42,9 @@ func TestWrongBodies(t *testing.T) {
 	}
 }
 
-// TestRot finds a bit that changed on the server's disk, of which HEAD knows
+// testRot finds a bit that changed on the server's disk, of which HEAD knows
 // nothing.
-func TestRot(t *testing.T) {
-	b := newBench(t, testbench.VersityGW, false, true)
+func testRot(t *testing.T, b bench) {
 	prefix := newPrefix()
 	s := open(t, b.options(prefix, configs.LockGovernance))
 	info, err := s.Put(t.Context(), storetest.Object(t, storetest.Random(100_000, 61)))
@@ -123,10 +121,9 @@ func TestListings(t *testing.T) {
 	}
 }
 
-// TestManyNames lists more than a page, with names that need escaping, and what
+// testManyNames lists more than a page, with names that need escaping, and what
 // can be no name of a store.
-func TestManyNames(t *testing.T) {
-	b := newBench(t, testbench.VersityGW, false, false)
+func testManyNames(t *testing.T, b bench) {
 	prefix := newPrefix()
 	s := open(t, b.options(prefix, configs.LockNone))
 	want := []string{"log/a b+%25&<x>"}
@@ -160,41 +157,35 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
-// TestReplacedWhileRead goes on in the version that was opened.
-func TestReplacedWhileRead(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, kind, false, true)
-			s, wire := wired(t, b.options(newPrefix(), configs.LockGovernance))
-			const name = "log/a/checkpoint"
-			info, err := s.Create(t.Context(), name, storetest.Random(200_000, 62))
-			if err != nil {
-				t.Fatal(err)
-			}
-			wire.Inject(testbench.WireFault{Kind: testbench.CutReply, Method: http.MethodGet, Part: name, Times: 1})
-			f, err := s.Open(t.Context(), name, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = f.Close() }()
-			if _, err := s.Replace(t.Context(), name, []byte("new"), info.Version); err != nil {
-				t.Fatal(err)
-			}
-			got, err := io.ReadAll(f)
-			if err != nil || string(got) != string(storetest.Random(200_000, 62)) {
-				t.Errorf("%d bytes, %v", len(got), err)
-			}
-			if wire.Fired(testbench.CutReply) != 1 {
-				t.Error("the line was not cut")
-			}
-			// The old version is not there any more under its name.
-			if _, err := s.Open(t.Context(), name, info.Version); !errors.Is(err, store.ErrNotExist) {
-				t.Errorf("open of the old version: %v", err)
-			}
-			if _, err := s.Stat(t.Context(), name, info.Version); !errors.Is(err, store.ErrNotExist) {
-				t.Errorf("stat of the old version: %v", err)
-			}
-		})
+// testReplacedWhileRead goes on in the version that was opened.
+func testReplacedWhileRead(t *testing.T, b bench) {
+	s, wire := wired(t, b.options(newPrefix(), configs.LockGovernance))
+	const name = "log/a/checkpoint"
+	info, err := s.Create(t.Context(), name, storetest.Random(200_000, 62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire.Inject(testbench.WireFault{Kind: testbench.CutReply, Method: http.MethodGet, Part: name, Times: 1})
+	f, err := s.Open(t.Context(), name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := s.Replace(t.Context(), name, []byte("new"), info.Version); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(f)
+	if err != nil || string(got) != string(storetest.Random(200_000, 62)) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if wire.Fired(testbench.CutReply) != 1 {
+		t.Error("the line was not cut")
+	}
+	// The old version is not there any more under its name.
+	if _, err := s.Open(t.Context(), name, info.Version); !errors.Is(err, store.ErrNotExist) {
+		t.Errorf("open of the old version: %v", err)
+	}
+	if _, err := s.Stat(t.Context(), name, info.Version); !errors.Is(err, store.ErrNotExist) {
+		t.Errorf("stat of the old version: %v", err)
 	}
 }

@@ -59,13 +59,11 @@ func restrict(t *testing.T, b bench, o *Options, policy string, lasting time.Dur
 	return v
 }
 
-// TestRightsOfADock works with the rights of a dock and finds that they take
+// testRightsOfADock works with the rights of a dock and finds that they take
 // nothing away.
-func TestRightsOfADock(t *testing.T) {
+func testRightsOfADock(t *testing.T, b bench) {
 	for _, mode := range []string{configs.LockCompliance, configs.LockGovernance} {
 		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, testbench.MinIO, false, true)
 			prefix := newPrefix()
 			o := b.options(prefix, mode)
 			restrict(t, b, &o, dockPolicy, time.Hour)
@@ -102,31 +100,25 @@ func TestRightsOfADock(t *testing.T) {
 	}
 }
 
-// TestRightsOfRoot finds what keys can do that a dock should not have. In
+// testRightsOfRoot finds what keys can do that a dock should not have. In
 // compliance mode even they cannot touch what is locked.
-func TestRightsOfRoot(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, kind, false, true)
-			s := open(t, b.options(newPrefix(), configs.LockCompliance))
-			got, err := s.MayDelete(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := Rights{Hide: Allowed, Delete: Allowed, DeleteLocked: Refused, Bypass: Refused, Shorten: Refused, LiftHold: Allowed}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-			s = open(t, b.options(newPrefix(), configs.LockGovernance))
-			got, err = s.MayDelete(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.Bypass != Allowed {
-				t.Errorf("in governance mode: %+v", got)
-			}
-		})
+func testRightsOfRoot(t *testing.T, b bench) {
+	s := open(t, b.options(newPrefix(), configs.LockCompliance))
+	got, err := s.MayDelete(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Rights{Hide: Allowed, Delete: Allowed, DeleteLocked: Refused, Bypass: Refused, Shorten: Refused, LiftHold: Allowed}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	s = open(t, b.options(newPrefix(), configs.LockGovernance))
+	got, err = s.MayDelete(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Bypass != Allowed {
+		t.Errorf("in governance mode: %+v", got)
 	}
 }
 
@@ -140,8 +132,7 @@ func TestOnlyProbesAreRemoved(t *testing.T) {
 	}
 }
 
-func TestDeniedPut(t *testing.T) {
-	b := newBench(t, testbench.MinIO, false, true)
+func testDeniedPut(t *testing.T, b bench) {
 	o := b.options(newPrefix(), configs.LockCompliance)
 	restrict(t, b, &o, strings.Replace(dockPolicy, `"s3:PutObject",`, "", 1), time.Hour)
 	s := open(t, o)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/custodock/custodock/configs"
-	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/storetest"
 )
@@ -18,10 +17,9 @@ func overwrite(t *testing.T, path string, b []byte) {
 	}
 }
 
-// TestAdopted puts clips whose parts nobody knows, and one that is not what
+// testAdopted puts clips whose parts nobody knows, and one that is not what
 // its digest says.
-func TestAdopted(t *testing.T) {
-	b := newBench(t, testbench.VersityGW, false, true)
+func testAdopted(t *testing.T, b bench) {
 	s := open(t, b.options(newPrefix(), configs.LockGovernance))
 	for _, size := range []int{0, 1000, 16<<20 + 1} {
 		o := storetest.Object(t, storetest.Random(size, 40))
