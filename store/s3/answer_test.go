@@ -234,7 +234,10 @@ func TestAway(t *testing.T) {
 func TestAcceptedAndGone(t *testing.T) {
 	for what, headAnswer := range map[string]http.HandlerFunc{
 		"nothing":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
-		"other bytes": func(http.ResponseWriter, *http.Request) {},
+		"other bytes": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1")
+			_, _ = fmt.Fprint(w, "x")
+		},
 	} {
 		server := fake(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"1"`)
