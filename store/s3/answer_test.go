@@ -233,7 +233,7 @@ func TestAway(t *testing.T) {
 // TestAcceptedAndGone answers that a write was done, and keeps nothing of it.
 func TestAcceptedAndGone(t *testing.T) {
 	for what, headAnswer := range map[string]http.HandlerFunc{
-		"nothing":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"nothing": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
 		"other bytes": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1")
 			_, _ = fmt.Fprint(w, "x")
