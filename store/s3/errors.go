@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +59,7 @@ func isCorrupt(err error) bool {
 
 // isOutdated reports that other keys may be needed.
 func isOutdated(err error) bool {
-	return hasCode(err, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired")
+	return hasCode(err, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "XAdminUserNotFound")
 }
 
 // isUnlockable reports that a bucket was asked for a lock that it does not have.
@@ -84,13 +83,15 @@ var temporaryCodes = []string{
 func isTemporary(err error) bool {
 	var s *strangerError
 	var network net.Error
-	var syntax *xml.SyntaxError
+	var over spent
 	switch {
+	case errors.As(err, &over):
+		return false
 	case errors.As(err, &s):
 		return s.temporary
 	case isFull(err), isUntrusted(err), errors.Is(err, errLocal):
 		return false
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network), errors.As(err, &syntax), errors.Is(err, errHalf):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network), errors.Is(err, errHalf):
 		return true
 	}
 	var u *url.Error
@@ -121,10 +122,10 @@ func isUntrusted(err error) bool {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var verify *tls.CertificateVerificationError
-	var alert tls.AlertError
 	var record tls.RecordHeaderError
+	var alert *net.OpError // of package tls, which names it so
 	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) || errors.As(err, &verify) ||
-		errors.As(err, &alert) || errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+		errors.As(err, &record) || errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
 // explain makes one sentence of an error: what is wrong and who mends it how.
@@ -139,8 +140,7 @@ func (r *Reader) explain(err error) error {
 	if errors.As(err, &s) {
 		return s
 	}
-	var syntax *xml.SyntaxError
-	if errors.As(err, &syntax) || errors.Is(err, errHalf) {
+	if errors.Is(err, errHalf) {
 		return &strangerError{what: "an answer that is not of S3"}
 	}
 	var u *url.Error
@@ -183,7 +183,7 @@ func (r *Reader) explainAnswer(a minio.ErrorResponse) error {
 		return fmt.Errorf("%w: %s", store.ErrDamaged, said)
 	case isAbsent(a):
 		return store.ErrNotExist
-	case a.StatusCode == 0 && a.Code == "InternalError": // the library's own, for headers it cannot read
+	case a.StatusCode == 0: // the library's own, for what it cannot read
 		return &strangerError{what: "an answer without the headers of S3"}
 	case a.Code == "AuthorizationHeaderMalformed", a.Code == "PermanentRedirect", a.Code == "InvalidRegion":
 		return fmt.Errorf("the store refuses region %q: %s; correct region in the url", r.where.region, said)

@@ -158,13 +158,21 @@ func (f *file) span(from, to int64) (body io.ReadCloser, err error) {
 		first, last, size, err := rangeOf(h)
 		if err != nil || first != from || last != to || size != f.head.info.Size {
 			_ = b.Close()
-			return errHalf
+			return &strangerError{what: "an answer with other bytes than it was asked for"}
 		}
 		body = b
 		return nil
 	})
-	return body, err
+	if err != nil {
+		return nil, spent{err}
+	}
+	return body, nil
 }
+
+// spent is an error after all the tries there are.
+type spent struct{ error }
+
+func (s spent) Unwrap() error { return s.error }
 
 // ReadAt asks for just these bytes. They cannot be compared with anything.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {

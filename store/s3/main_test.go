@@ -1,6 +1,8 @@
 package s3
 
 import (
+	"io"
+	"log"
 	"testing"
 	"time"
 
@@ -13,3 +15,6 @@ func TestMain(m *testing.M) {
 	minio.DefaultRetryUnit = time.Millisecond
 	goleak.VerifyTestMain(m)
 }
+
+// quiet is for servers that complain about what a test does on purpose.
+var quiet = log.New(io.Discard, "", 0)

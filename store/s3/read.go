@@ -78,12 +78,27 @@ func (r *Reader) head(ctx context.Context, name string, p pin) (h head, err erro
 	err = r.do(ctx, func() error {
 		o, err := r.core.StatObject(ctx, r.where.bucket, r.key(name), p.options())
 		if err != nil {
-			return err
+			return r.reason(ctx, name, p, err)
 		}
 		h, err = newHead(name, o, o.Size)
 		return err
 	})
 	return h, err
+}
+
+// reason asks again by GET for what HEAD refused: only an answer with a body
+// tells a bucket that is gone, or keys that are, from a name that is not there.
+func (r *Reader) reason(ctx context.Context, name string, p pin, err error) error {
+	a, ok := answerOf(err)
+	if !ok || a.StatusCode != http.StatusBadRequest && a.StatusCode != http.StatusForbidden && a.StatusCode != http.StatusNotFound {
+		return err
+	}
+	body, _, _, err := r.core.GetObject(ctx, r.where.bucket, r.key(name), p.options())
+	if err == nil {
+		_ = body.Close()
+		err = errHalf // it came between the two
+	}
+	return err
 }
 
 // newHead reads the headers of HEAD and GET. What lacks those that S3 sends

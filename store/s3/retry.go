@@ -2,8 +2,12 @@ package s3
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -30,7 +34,7 @@ func (r *Reader) do(ctx context.Context, step func() error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := step()
+		err := readable(step())
 		switch {
 		case err == nil:
 			return nil
@@ -47,6 +51,19 @@ func (r *Reader) do(ctx context.Context, step func() error) error {
 			return err
 		}
 	}
+}
+
+// readable marks answers that could not be read as what they should be.
+func readable(err error) error {
+	var syntax *xml.SyntaxError
+	var other xml.UnmarshalError
+	var number *strconv.NumError
+	var date *time.ParseError
+	// Only the decoder's own io.EOF is bare: that of a connection is in a *url.Error.
+	if err == io.EOF || errors.As(err, &syntax) || errors.As(err, &other) || errors.As(err, &number) || errors.As(err, &date) {
+		return fmt.Errorf("%w: %w", errHalf, err)
+	}
+	return err
 }
 
 // wait pauses before another try, at random so that many uploads which failed

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -44,7 +45,8 @@ const (
 )
 
 // MayDelete tries what the keys may do, on objects of its own below probe/ and
-// never on others. A locked probe takes some bytes for a day.
+// never on others. Where all is refused two probes of some bytes stay, and serve
+// again: one without lock, one locked for a day.
 func (s *Store) MayDelete(ctx context.Context) (Rights, error) {
 	r, err := s.mayDelete(ctx)
 	if err != nil {
@@ -61,7 +63,7 @@ func (s *Store) mayDelete(ctx context.Context) (Rights, error) {
 	if s.mode == configs.LockNone || !s.lockable.Load() {
 		return r, nil
 	}
-	p, err := s.lockedProbe(ctx)
+	p, err := s.probe(ctx, s.mode, probeLock)
 	if err != nil || p.info.Lock == "" {
 		return r, err
 	}
@@ -70,7 +72,7 @@ func (s *Store) mayDelete(ctx context.Context) (Rights, error) {
 
 // tryFree deletes a probe without lock: first its version, then its name.
 func (s *Store) tryFree(ctx context.Context, r *Rights) error {
-	p, err := s.newProbe(ctx, "free", time.Time{})
+	p, err := s.probe(ctx, "free", 0)
 	if err != nil {
 		return err
 	}
@@ -133,10 +135,11 @@ func (s *Store) remove(ctx context.Context, name, id string, bypass bool) error 
 	return s.core.RemoveObject(ctx, s.where.bucket, s.key(name), minio.RemoveObjectOptions{VersionID: id, GovernanceBypass: bypass})
 }
 
-// lockedProbe finds the newest probe whose lock still holds, or makes one.
-func (s *Store) lockedProbe(ctx context.Context) (head, error) {
+// probe finds the newest of a kind that still serves, or makes one whose name
+// sorts by its time. A lock of zero is none.
+func (s *Store) probe(ctx context.Context, kind string, lock time.Duration) (head, error) {
 	newest := ""
-	for info, err := range s.List(ctx, probePrefix+s.mode+"-") {
+	for info, err := range s.List(ctx, probePrefix+kind+"-") {
 		if err != nil {
 			return head{}, err
 		}
@@ -147,19 +150,17 @@ func (s *Store) lockedProbe(ctx context.Context) (head, error) {
 		if err != nil && !isAbsent(err) {
 			return head{}, err
 		}
-		if err == nil && h.info.Lock == s.mode && h.info.Until.After(s.now().Add(probeLeast)) {
+		if err == nil && (lock == 0 || h.info.Lock == kind && h.info.Until.After(s.now().Add(probeLeast))) {
 			return h, nil
 		}
 	}
-	return s.newProbe(ctx, s.mode, s.now().Add(probeLock))
-}
-
-// newProbe makes one whose name sorts by its time.
-func (s *Store) newProbe(ctx context.Context, kind string, until time.Time) (head, error) {
-	w := newWrite(fmt.Sprintf("%s%s-%s-%s", probePrefix, kind, s.now().UTC().Format("20060102T150405"), rand.Text()[:8]), []byte(probeText))
-	w.until = until
+	name := fmt.Sprintf("%s%s-%s-%s", probePrefix, kind, s.now().UTC().Format("20060102T150405"), rand.Text()[:8])
+	w := newWrite(name, []byte(probeText))
+	if lock > 0 {
+		w.until = s.now().Add(lock)
+	}
 	p, _, err := s.send(ctx, w)
-	if isRefused(err) {
+	if isRefused(err) || errors.Is(err, errThere) {
 		p, err = pin{}, nil // our own, whose reply was lost
 	}
 	if err != nil {

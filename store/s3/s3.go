@@ -46,6 +46,8 @@ type Options struct {
 	Getenv    func(string) string                       // nil is os.Getenv
 	Now       func() time.Time                          // nil is time.Now
 	Transport func(http.RoundTripper) http.RoundTripper // of what carries requests; nil is none
+
+	pause time.Duration // at most before the second try of a request; set by tests
 }
 
 // Reader reads a bucket and changes nothing in it.
@@ -56,7 +58,7 @@ type Reader struct {
 	credentials *credentials.Credentials
 	watch       *watch
 	idle        []*http.Transport
-	pause       time.Duration // replaced by tests
+	pause       time.Duration
 }
 
 // Store is a store.Store in a bucket. Several, also of several docks, may write
@@ -127,6 +129,9 @@ func newReader(o *Options) (*Reader, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.pause == 0 {
+		o.pause = firstPause
+	}
 	where, err := parseURL(o.Store.URL)
 	if err != nil {
 		return nil, err
@@ -152,7 +157,7 @@ func newReader(o *Options) (*Reader, error) {
 	}
 	r := &Reader{
 		url: o.Store.URL, where: where, credentials: keys, watch: &watch{next: carrier, now: o.Now},
-		idle: []*http.Transport{transport, roles}, pause: firstPause,
+		idle: []*http.Transport{transport, roles}, pause: o.pause,
 	}
 	r.core, err = r.newCore(r.watch)
 	return r, err

@@ -48,7 +48,7 @@ func putOnce(t *testing.T, s store.Store) {
 }
 
 func putOfParts(t *testing.T, s store.Store) {
-	for i, n := range []int{PartSize - 1, PartSize, PartSize + 1, 2*PartSize + 777} {
+	for i, n := range []int{PartSize, PartSize + 1, 2*PartSize + 777} {
 		content := Random(n, byte(10+i))
 		info, err := s.Put(t.Context(), Object(t, content))
 		if err != nil {
