@@ -5,7 +5,7 @@
 // tell a passed trial from one that never happened.
 //
 // Central storage is a real versitygw or MinIO, started by S3. Its data can be
-// read and spoilt on its disk, past the server.
+// read and spoilt on its disk, past the server; User makes keys with few rights.
 //
 // The way there fails in two places. Wire is an http.RoundTripper for a client
 // in the test, Proxy a proxy on a loopback port for a real process; both know

@@ -71,7 +71,7 @@ func S3(t testing.TB, o S3Options) *S3Server {
 	} else if o.Dir == "" {
 		s.o.Dir = t.TempDir()
 	}
-	for _, dir := range []string{s.dataDir(), s.versionDir()} {
+	for _, dir := range []string{s.dataDir(), s.versionDir(), s.userDir()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -115,6 +115,7 @@ func random(t testing.TB, n int) string {
 
 func (s *S3Server) dataDir() string    { return filepath.Join(s.o.Dir, "data") }
 func (s *S3Server) versionDir() string { return filepath.Join(s.o.Dir, "versions") }
+func (s *S3Server) userDir() string    { return filepath.Join(s.o.Dir, "users") }
 
 func (s *S3Server) clientOptions() *minio.Options {
 	return &minio.Options{

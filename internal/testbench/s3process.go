@@ -68,7 +68,7 @@ func (s *S3Server) launch(port int) error {
 		c.Env = []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey}
 		// Not --keep-alive: it leaves the end of an empty signed stream unread
 		// and answers the next request on that connection 400.
-		c.Args = []string{"--port", addr}
+		c.Args = []string{"--port", addr, "--iam-dir", s.userDir()}
 		if s.o.TLS {
 			c.Args = append(c.Args, "--cert", filepath.Join(s.certs, "public.crt"), "--key", filepath.Join(s.certs, "private.key"))
 		}
