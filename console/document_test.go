@@ -34,6 +34,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathEntry:      {what{}, bytesAnswer{}},
 	pathProve:      {what{}, bytesAnswer{}},
 	pathDoctor:     {empty{}, condAnswer{}},
+	pathAgree:      {agreement{}, empty{}},
 }
 
 func document(t *testing.T) string {
