@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // errClash says that another program has taken the port.
@@ -84,7 +85,13 @@ func (s *S3Server) launch(port int) error {
 	if err != nil {
 		return err
 	}
-	if err := ready(s.t.Context(), client, p); err != nil {
+	o := s.clientOptions()
+	o.Creds = credentials.NewStaticV4("stranger", "unknown to it", "")
+	stranger, err := minio.New(addr, o)
+	if err != nil {
+		return err
+	}
+	if err := ready(s.t.Context(), client, stranger, p); err != nil {
 		r := p.Kill()
 		if strings.Contains(r.Stdout+r.Stderr, "in use") {
 			return errClash
@@ -95,14 +102,18 @@ func (s *S3Server) launch(port int) error {
 	return nil
 }
 
-func ready(ctx context.Context, client *minio.Client, p *Process) error {
+// ready waits until the server answers its root user and knows who is none of
+// its users: MinIO reads its users after it has begun to answer the root.
+func ready(ctx context.Context, root, stranger *minio.Client, p *Process) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(Patience)
 	for {
-		_, err := client.ListBuckets(ctx)
+		_, err := root.ListBuckets(ctx)
 		if err == nil {
-			return nil
+			if _, err = stranger.ListBuckets(ctx); minio.ToErrorResponse(err).Code == minio.InvalidAccessKeyID {
+				return nil
+			}
 		}
 		select {
 		case <-tick.C:
