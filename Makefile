@@ -50,8 +50,9 @@ lint:
 	$(TOOL) golangci-lint run ./...
 
 bench: build
-	@tools/need.sh bench
+	@tools/need.sh bench servers peers
 	go run ./internal/testbench/bench -bin bin/custodock
+	go test -run '^$$' -bench Central -benchtime 1x -timeout 30m ./internal/testbench/bench
 
 # Makes the committed sample clips anew.
 sample:

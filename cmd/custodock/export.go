@@ -54,11 +54,15 @@ func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) er
 	}
 	var key string
 	var clips []string
+	var from reader
 	err = a.with(ctx, false, func(desk console.Desk) error {
 		if key, err = desk.Key(ctx); err != nil {
 			return err
 		}
 		if err := stored(ctx, desk, r); err != nil {
+			return err
+		}
+		if from, err = a.shownBy(ctx, key); err != nil {
 			return err
 		}
 		if clips, err = desk.Export(ctx, r); err != nil {
@@ -67,13 +71,17 @@ func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) er
 		_, err = desk.Checkpoint(ctx)
 		return err
 	})
+	if from != nil {
+		defer func() { _ = from.Close() }()
+	}
 	if err != nil {
 		return err
 	}
 	if len(clips) == 0 {
 		return fmt.Errorf("export case %s: %w in it", message.Safe(r.Case), ingest.ErrNoClip)
 	}
-	if err := a.writeBundle(ctx, key, clips, dir); err != nil {
+	err = bundle.Write(ctx, bundle.Options{Store: from, Key: key, Clips: clips, Dir: dir, Version: version(), Now: a.now})
+	if err != nil {
 		return err
 	}
 	if a.flags.json {
@@ -124,8 +132,9 @@ func stored(ctx context.Context, desk console.Desk, r ingest.ExportRequest) erro
 	return desk.Clips(ctx, ingest.Filter{Case: r.Case}, check)
 }
 
-// writeBundle takes the bytes from the first store that shows the log.
-func (a *app) writeBundle(ctx context.Context, key string, clips []string, dir string) error {
+// shownBy opens the first store that shows the log, before it is entered that
+// anything leaves: who cannot read a store takes nothing from it.
+func (a *app) shownBy(ctx context.Context, key string) (reader, error) {
 	var errs []error
 	for _, s := range a.cfg.Stores {
 		r, err := openReader(ctx, s)
@@ -133,13 +142,11 @@ func (a *app) writeBundle(ctx context.Context, key string, clips []string, dir s
 			errs = append(errs, err)
 			continue
 		}
-		_, err = verify.Open(ctx, verify.Options{Store: r, Key: key})
-		if err == nil {
-			err = bundle.Write(ctx, bundle.Options{Store: r, Key: key, Clips: clips, Dir: dir, Version: version(), Now: a.now})
-			return errors.Join(err, r.Close())
+		if _, err = verify.Open(ctx, verify.Options{Store: r, Key: key}); err == nil {
+			return r, nil
 		}
 		_ = r.Close()
 		errs = append(errs, fmt.Errorf("export from store %s: %w", s.Name, err))
 	}
-	return errors.Join(errs...)
+	return nil, errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 // Report is all rounds of one mode.
 type Report struct {
 	Mode   string  `json:"mode"`
+	Peer   string  `json:"peer"` // what it is measured against
 	Files  int     `json:"files"`
 	Size   int64   `json:"size"` // bytes a file
 	Rounds []Round `json:"rounds"`
@@ -18,7 +19,18 @@ type Report struct {
 // Round is one pair of runs.
 type Round struct {
 	A Sample `json:"custodock"`
-	B Sample `json:"by_hand"`
+	B Sample `json:"peer"`
+}
+
+func (r Round) ratio() float64 { return r.A.Seconds / r.B.Seconds }
+
+// ratio is that of each pair, then spread.
+func (r Report) ratio() spread {
+	values := make([]float64, 0, len(r.Rounds))
+	for _, one := range r.Rounds {
+		values = append(values, one.ratio())
+	}
+	return spreadOf(values)
 }
 
 // spread is the middle and the ends of some figures.
@@ -37,10 +49,11 @@ func (r Report) print(w io.Writer) {
 		of   func(Round) float64
 	}{
 		{"custodock, s", func(r Round) float64 { return r.A.Seconds }},
-		{"by hand, s", func(r Round) float64 { return r.B.Seconds }},
-		{"ratio", func(r Round) float64 { return r.A.Seconds / r.B.Seconds }},
+		{r.Peer + ", s", func(r Round) float64 { return r.B.Seconds }},
+		{"ratio", Round.ratio},
 		{"custodock, CPU s", func(r Round) float64 { return r.A.CPU }},
-		{"by hand, CPU s", func(r Round) float64 { return r.B.CPU }},
+		{r.Peer + ", CPU s", func(r Round) float64 { return r.B.CPU }},
+		{"ratio of CPU", func(r Round) float64 { return r.A.CPU / r.B.CPU }},
 		{"custodock, peak MiB", func(r Round) float64 { return float64(r.A.Peak) / (1 << 20) }},
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -23,9 +23,9 @@ func TestSpread(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	r := Report{Mode: "large", Files: 2, Size: 1 << 20, Rounds: []Round{
-		{A: Sample{Seconds: 2, CPU: 1, Peak: 3 << 20}, B: Sample{Seconds: 1}},
-		{A: Sample{Seconds: 3, CPU: 1, Peak: 5 << 20}, B: Sample{Seconds: 3}},
+	r := Report{Mode: "large", Peer: "by hand", Files: 2, Size: 1 << 20, Rounds: []Round{
+		{A: Sample{Seconds: 2, CPU: 1, Peak: 3 << 20}, B: Sample{Seconds: 1, CPU: 2}},
+		{A: Sample{Seconds: 3, CPU: 1, Peak: 5 << 20}, B: Sample{Seconds: 3, CPU: 4}},
 	}}
 	var b strings.Builder
 	r.print(&b)
@@ -37,7 +37,7 @@ func TestPrint(t *testing.T) {
 	want := map[string]string{
 		"large: 2 x 1024 KiB": "median min max",
 		"custodock, s":        "2.50 2.00 3.00", "by hand, s": "2.00 1.00 3.00", "ratio": "1.50 1.00 2.00",
-		"custodock, CPU s": "1.00 1.00 1.00", "by hand, CPU s": "0.00 0.00 0.00", "custodock, peak MiB": "4.00 3.00 5.00",
+		"custodock, CPU s": "1.00 1.00 1.00", "by hand, CPU s": "3.00 2.00 4.00", "ratio of CPU": "0.38 0.25 0.50", "custodock, peak MiB": "4.00 3.00 5.00",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
