@@ -55,6 +55,9 @@ func (s *Station) patrol() {
 	s.judgeDisk()
 	s.judgeQueues()
 	s.judgeClock()
+	if len(s.conf().Alarms.Command) == 0 {
+		s.alarms.clear("alarm_command")
+	}
 }
 
 // judgeDisk ends alarms of the disk whose cause is gone, and warns before the
@@ -113,8 +116,9 @@ type waitingRow struct {
 func (s *Station) judgeQueues() {
 	rows := map[int64]waitingRow{}
 	more := false // rows that were not looked at
+	stores := s.centrals()
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		for _, c := range s.centrals() {
+		for _, c := range stores {
 			first, cut, err := firstRows(tx, c.name)
 			if err != nil {
 				return err
@@ -129,7 +133,7 @@ func (s *Station) judgeQueues() {
 			}
 		}
 		for n, r := range rows { // a clip may stand deep in another queue
-			for _, c := range s.centrals() {
+			for _, c := range stores {
 				if tx.Bucket(queueBucket).Get(queueKey(c.name, n)) != nil {
 					r.stores++
 				}
@@ -142,7 +146,12 @@ func (s *Station) judgeQueues() {
 		s.logger.Error("look at the queues", "stage", "store", "err", err)
 		return
 	}
-	s.judgeLate(rows, more)
+	s.judgeLate(rows, len(stores), more)
+	for _, al := range s.alarms.list() {
+		if al.Code == "queue_old" && !slices.Contains(s.storeNames(), al.Args[0]) {
+			s.alarms.clear(al.Code, al.Args...) // the store was taken out of the configuration
+		}
+	}
 }
 
 func firstRows(tx *bbolt.Tx, store string) (rows []waitingRow, cut bool, err error) {
@@ -182,8 +191,8 @@ func (s *Station) judgeAge(store string, rows []waitingRow) {
 }
 
 // judgeLate counts the clips that are not in enough stores in time.
-func (s *Station) judgeLate(rows map[int64]waitingRow, more bool) {
-	limit, spare := s.conf().Alarms.Late, len(s.centrals())-s.wanted(len(s.centrals()))
+func (s *Station) judgeLate(rows map[int64]waitingRow, stores int, more bool) {
+	limit, spare := s.conf().Alarms.Late, stores-s.wanted(stores)
 	var late []waitingRow
 	for _, r := range rows {
 		if r.stores > spare && s.now().Sub(r.since) > limit {

@@ -133,6 +133,12 @@ func TestManyLate(t *testing.T) {
 	if d := cmp.Diff(want, codes(t, s)); d != "" {
 		t.Error(d)
 	}
+	cfg := *s.conf()
+	cfg.Stores = []configs.Store{{Name: "other", URL: "file://" + filepath.Join(t.TempDir(), "other")}}
+	s.swap(&cfg)
+	if got := codes(t, s); len(got) > 0 {
+		t.Errorf("the store is not configured any more: %v", got)
+	}
 }
 
 // TestClockOff: a clock of which nothing is known is no alarm; one that is
@@ -210,7 +216,7 @@ func TestStoreTroubles(t *testing.T) {
 	}{
 		{store.ErrDenied, "store_denied"}, {store.ErrNoBucket, "store_no_bucket"}, {store.ErrUnlocked, "store_unlocked"},
 		{store.ErrStranger, "store_stranger"}, {store.ErrFull, "store_full"}, {errors.New("refused"), "store_unreachable"},
-		{store.ErrDenied, "store_denied"},
+		{ErrConsent, "store_waits_consent"}, {store.ErrDenied, "store_denied"},
 	} {
 		s.storeAlarm(c, fmt.Errorf("put: %w", step.err))
 		if d := cmp.Diff([]string{step.want + " central"}, codes(t, s)); d != "" {

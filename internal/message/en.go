@@ -85,7 +85,7 @@ var english = map[string]string{
 	"alarm.store_no_bucket":        "The bucket of a store is not there",
 	"alarm.store_no_bucket.do":     "Clips stay safe on the dock. Make the bucket with object lock on, or correct its name in the configuration.",
 	"alarm.store_unlocked":         "A store cannot lock objects",
-	"alarm.store_unlocked.do":      "Nothing is sent there. Use a bucket that was made with object lock, or set lock: none knowingly.",
+	"alarm.store_unlocked.do":      "What is stored there can be removed and frees no camera. Use a bucket that was made with object lock, or set lock: none knowingly.",
 	"alarm.store_skewed":           "The clocks of dock and store are too far apart",
 	"alarm.store_skewed.do":        "Clips stay safe on the dock. Correct the clock that is wrong, first of all the dock's time service.",
 	"alarm.store_stranger":         "Something that is no store answers in its place",

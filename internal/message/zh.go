@@ -85,7 +85,7 @@ var chinese = map[string]string{
 	"alarm.store_no_bucket":        "存储的桶不存在",
 	"alarm.store_no_bucket.do":     "文件安全保存在本站。请建立启用对象锁定的桶，或更正配置中的名称。",
 	"alarm.store_unlocked":         "存储无法锁定对象",
-	"alarm.store_unlocked.do":      "文件不会发送到该存储。请改用建立时即启用对象锁定的桶，或在知情的情况下设置 lock: none。",
+	"alarm.store_unlocked.do":      "存入的内容可被删除，不能据此清空设备。请改用建立时即启用对象锁定的桶，或在知情的情况下设置 lock: none。",
 	"alarm.store_skewed":           "采集站与存储的时钟相差过大",
 	"alarm.store_skewed.do":        "文件安全保存在本站。请校正不准的时钟，首先检查采集站的时间服务。",
 	"alarm.store_stranger":         "应答的不是存储",
