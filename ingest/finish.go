@@ -29,7 +29,9 @@ import (
 func (d *docking) finish(ctx context.Context, f device.File, facts profile.Facts, g got) error {
 	a := d.describe(f, facts, g)
 	n, isNew, err := d.keep(ctx, g, a)
-	if err != nil || !isNew {
+	if err != nil || !isNew || d.s.conf().Keep.Days == 0 {
+		// Also when it was new: a store that was faster than this had to leave
+		// the file, since it was held.
 		d.s.letGo(g.sum.SHA256, err)
 	}
 	if err != nil {

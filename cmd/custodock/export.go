@@ -62,6 +62,9 @@ func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) er
 		if err := stored(ctx, desk, r); err != nil {
 			return err
 		}
+		if _, err = desk.Checkpoint(ctx); err != nil {
+			return err
+		}
 		if from, err = a.shownBy(ctx, key); err != nil {
 			return err
 		}
