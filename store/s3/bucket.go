@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/store"
 )
 
 // BucketInfo is what a bucket says of itself.
@@ -37,6 +40,17 @@ func (s *Store) bucket(ctx context.Context) (BucketInfo, error) {
 	})
 	info.Clock, _ = s.watch.skew()
 	return info, err
+}
+
+// Locks is nil where objects are locked as configured, as far as the bucket
+// said when it was last asked or written to; else ErrUnlocked. Uploads go on
+// without lock.
+func (s *Store) Locks() error {
+	if s.mode == configs.LockNone && !s.hold || s.lockable.Load() {
+		return nil
+	}
+	return fmt.Errorf("%w: bucket %q at %s was made without object lock; use one that was made with it, or set lock: none",
+		store.ErrUnlocked, s.where.bucket, s.where.endpoint())
 }
 
 // lockConfig asks for the lock of the bucket and nothing else.

@@ -44,6 +44,11 @@ func testBuckets(t *testing.T, b bench) {
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, want %+v: %v", bucket, got, want, err)
 		}
+		if err := s.Locks(); want.ObjectLock && err != nil {
+			t.Errorf("%s: %v", bucket, err)
+		} else if !want.ObjectLock {
+			wantSentence(t, err, store.ErrUnlocked, "made with it")
+		}
 		for _, size := range []int{1000, storetest.PartSize + 1} {
 			object := storetest.Object(t, storetest.Random(size, 80))
 			object.Until = time.Now().Add(time.Hour)
