@@ -60,7 +60,7 @@ func isCorrupt(err error) bool {
 
 // isOutdated reports that other keys may be needed.
 func isOutdated(err error) bool {
-	return hasCode(err, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired")
+	return hasCode(err, "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired")
 }
 
 // isUnlockable reports that a bucket was asked for a lock that it does not have.

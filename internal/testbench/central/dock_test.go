@@ -16,6 +16,8 @@ import (
 	"github.com/custodock/custodock/verify"
 )
 
+var kinds = []string{testbench.VersityGW, testbench.MinIO}
+
 // dock is a state folder, its configuration and the program that works on it.
 type dock struct {
 	t     testing.TB
@@ -202,7 +204,7 @@ func (d *dock) awaitAlarm(code string, words ...string) error {
 	return nil
 }
 
-// quiet waits until no alarm stands.
+// awaitQuiet waits until no alarm stands.
 func (d *dock) awaitQuiet() {
 	d.t.Helper()
 	await(d.t, "no alarm stands", func() bool { return len(d.status().Alarms) == 0 })

@@ -103,7 +103,7 @@ func TestNobodyHome(t *testing.T) {
 		{"wrong secret", []string{"SignatureDoesNotMatch", "put working keys where the dock reads them"},
 			func(_ *centre, d *dock) { d.env = append(d.env, "AWS_SECRET_ACCESS_KEY=wrong") },
 			func(c *centre, d *dock) { d.env = c.Env() }},
-		{"unknown key", []string{"InvalidAccessKeyId", "put working keys where the dock reads them"},
+		{"unknown key", []string{"put working keys where the dock reads them"},
 			func(_ *centre, d *dock) { d.env = append(d.env, "AWS_ACCESS_KEY_ID=nobody") },
 			func(c *centre, d *dock) { d.env = c.Env() }},
 	}
