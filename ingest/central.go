@@ -18,6 +18,7 @@ type central struct {
 	wake      chan struct{} // new rows wait
 	scrub     chan struct{} // something may be read back
 	publisher publisher
+	unlocked  sync.Once          // said that it locks nothing
 	ctx       context.Context    // of what works for it
 	stop      context.CancelFunc // nil before anything does
 	serving   sync.WaitGroup

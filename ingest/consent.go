@@ -59,8 +59,9 @@ func (s *Station) consented(ctx context.Context, c *central) error {
 		return err
 	}
 	if !locks {
-		s.alarms.raise("store_unlocked", fmt.Errorf("store %s: %w: make a bucket with object lock, or set lock: none; what it holds can be removed and frees no camera",
-			c.name, store.ErrUnlocked), s.now(), c.name)
+		err := fmt.Errorf("store %s: %w: make a bucket with object lock, or set lock: none; what it holds can be removed and frees no camera", c.name, store.ErrUnlocked)
+		c.unlocked.Do(func() { s.logger.Warn("store without lock", "store", c.name, "err", err) })
+		s.alarms.raise("store_unlocked", err, s.now(), c.name)
 		return nil
 	}
 	s.alarms.clear("store_unlocked", c.name)

@@ -145,6 +145,10 @@ func (b *scrubber) one(ctx context.Context) error {
 	switch {
 	case errors.Is(err, store.ErrNotExist), errors.Is(err, store.ErrDamaged):
 		seen.wrong = err
+	case err != nil && ctx.Err() == nil && b.answers(ctx, r, pin):
+		// Some servers answer so for bytes that rotted on their disk. It is
+		// this clip alone, which must not keep the others from being proved.
+		seen.wrong, seen.unreadable = err, true
 	case err != nil:
 		b.c.letGo(err)
 		return err
@@ -168,6 +172,8 @@ type sight struct {
 	sum   clip.Digest
 	size  int64
 	wrong error // why it is not the clip, nil when it is
+
+	unreadable bool // it is there, and its bytes do not come
 }
 
 // read reads the pinned version whole, from where the store keeps it.
@@ -193,6 +199,18 @@ func (b *scrubber) read(ctx context.Context, st store.Store, r row, pin manifest
 	}
 	seen.info, err = st.Stat(ctx, name, version)
 	return err
+}
+
+// answers reports whether the store gives something else, and says that it has
+// the clip: then it is well, and the clip is not.
+func (b *scrubber) answers(ctx context.Context, r row, pin manifest.Object) bool {
+	return b.c.use(func(st store.Store) error {
+		_, _, err := store.ReadAll(ctx, st, manifest.KeyPath(b.s.log), 4096)
+		if err == nil {
+			_, err = st.Stat(ctx, store.Name(r.SHA256), pin.Str("version"))
+		}
+		return err
+	}) == nil
 }
 
 // paced reads no faster than its limiter allows.
@@ -273,6 +291,8 @@ func (s *Station) enterFinding(tx *ledger.Tx, r row, c *central, pin manifest.Ob
 			if seen.info.Lock != "" {
 				fields["lock"], fields["until"] = seen.info.Lock, formatTime(seen.info.Until)
 			}
+		case seen.unreadable:
+			fields["found"] = "unreadable"
 		case seen.size == 0 && seen.sum == clip.Digest{}:
 			fields["found"] = "nothing"
 		default:

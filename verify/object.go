@@ -176,9 +176,14 @@ func hashed(ctx context.Context, want clip.Digest, in io.ReadCloser, err error) 
 			return o, nil
 		}
 	}
-	o.state = failed
-	if errors.Is(err, store.ErrNotExist) {
+	switch {
+	case errors.Is(err, store.ErrDamaged): // the store's own checksum found it
+		o.state = damaged
+		return o, nil
+	case errors.Is(err, store.ErrNotExist):
 		o.state = absent
+	default:
+		o.state = failed
 	}
 	return o, err
 }

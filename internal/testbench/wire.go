@@ -52,7 +52,7 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, w.resetRequest(r, f)
 	}
 	w.pass(r)
-	res, err := w.next.RoundTrip(r)
+	res, err := w.next.RoundTrip(w.flipped(r))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,21 @@ func unsent(r *http.Request, err error) error {
 // errReset is what a connection that the other side resets gives.
 func errReset(op string) error {
 	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, syscall.ECONNRESET)}
+}
+
+// flipped is the request with a wrong bit in its body where a fault wants one.
+func (w *Wire) flipped(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	f := w.pick(r, FlippedRequest)
+	if f == nil {
+		return r
+	}
+	spoilt := r.Clone(r.Context())
+	spoilt.GetBody = nil // the transport must not start over by itself
+	spoilt.Body = &flipBody{ReadCloser: r.Body, at: f.N}
+	return spoilt
 }
 
 func (w *Wire) loseReply(r *http.Request, f *WireFault) (*http.Response, error) {

@@ -112,6 +112,7 @@ var wireCases = []wireCase{
 	{"short", WireFault{Kind: ShortReply, N: 4}, "GET", "", 200, "0123", nil, 1},
 	{"long", WireFault{Kind: LongReply, N: 2}, "GET", "", 200, "0123456789++", nil, 1},
 	{"flipped", WireFault{Kind: FlippedReply, N: 1}, "GET", "", 200, "0023456789", nil, 1},
+	{"flipped request", WireFault{Kind: FlippedRequest, N: 1}, "PUT", "0123456789", 200, "0023456789", nil, 1},
 	{"late", WireFault{Kind: Latency, Delay: time.Millisecond}, "GET", "", 200, "0123456789", nil, 1},
 }
 

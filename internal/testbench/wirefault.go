@@ -16,15 +16,16 @@ type WireKind string
 // The kinds. A request that was refused did not happen; one whose reply was
 // lost did: a client that cannot tell them apart is the point of having both.
 const (
-	Refused       WireKind = "refused"        // the server never sees it; the answer is Status (503) with an S3 error as body, also for 200
-	LostReply     WireKind = "lost reply"     // the server does it and answers in full; the client gets a reset, or Status with an S3 error
-	ResetRequest  WireKind = "reset request"  // the connection breaks after N bytes of the request's body (half); without body the server never sees it
-	CutReply      WireKind = "cut reply"      // the connection breaks after N bytes of the answer's body (half)
-	ShortReply    WireKind = "short reply"    // the answer's body ends after N bytes (half), and its length says so
-	LongReply     WireKind = "long reply"     // the answer's body has N bytes (1) more than the server sent, and its length says so
-	FlippedReply  WireKind = "flipped reply"  // the lowest bit of byte N of the answer's body is wrong
-	WrongChecksum WireKind = "wrong checksum" // the answer's x-amz-checksum headers are of other bytes; one is added where there is none
-	Latency       WireKind = "latency"        // the request starts Delay later; other faults act on it as well
+	Refused        WireKind = "refused"         // the server never sees it; the answer is Status (503) with an S3 error as body, also for 200
+	LostReply      WireKind = "lost reply"      // the server does it and answers in full; the client gets a reset, or Status with an S3 error
+	ResetRequest   WireKind = "reset request"   // the connection breaks after N bytes of the request's body (half); without body the server never sees it
+	FlippedRequest WireKind = "flipped request" // the lowest bit of byte N of the request's body is wrong
+	CutReply       WireKind = "cut reply"       // the connection breaks after N bytes of the answer's body (half)
+	ShortReply     WireKind = "short reply"     // the answer's body ends after N bytes (half), and its length says so
+	LongReply      WireKind = "long reply"      // the answer's body has N bytes (1) more than the server sent, and its length says so
+	FlippedReply   WireKind = "flipped reply"   // the lowest bit of byte N of the answer's body is wrong
+	WrongChecksum  WireKind = "wrong checksum"  // the answer's x-amz-checksum headers are of other bytes; one is added where there is none
+	Latency        WireKind = "latency"         // the request starts Delay later; other faults act on it as well
 )
 
 // WireFault is one programmed fault. Kinds that change an answer's body pass
