@@ -12,7 +12,8 @@
 // the same faults, picked by method, path, count and seeded chance, and count
 // what acted. Of each failure there are two truths: Refused never reached the
 // server, LostReply was applied. The proxy's line can also refuse, stall, be
-// cut, be slow or be a captive portal's.
+// cut, be slow or be a captive portal's. Netns puts a server, or a client, behind
+// a line of its own that can be pulled and can lose packets one way or both.
 //
 // Mounting needs root, S3 servers the programs of `tools/need.sh servers`; a test
 // without them fails and says so. Only tests and the

@@ -27,7 +27,9 @@ type S3Options struct {
 	Kind string // VersityGW or MinIO; "" is VersityGW
 	TLS  bool   // with a certificate of a throw-away authority: S3Server.CA
 	Dir  string // where the data lies; "" is a folder of this test
-	Disk int64  // MiB of a loop disk to keep the data on, which can become full; needs root
+	Disk int64  // MiB of a loop disk to keep the data on, which can become full; needs root. MinIO sees room again a second late
+	Net  *Net   // where it runs, at the address Inside; nil is here
+	Host string // address it listens on here; "" is 127.0.0.1, another is Net.Outside for a client within
 }
 
 // S3Server is a real S3 server on a loopback port, with keys of its own.
@@ -40,7 +42,7 @@ type S3Server struct {
 	o         S3Options
 	bin       string
 	host      string
-	port      int // 0 until the first start
+	port      int // 0 until the first start, unless it is given
 	certs     string
 	transport *http.Transport
 	process   *Process // nil while stopped
@@ -56,7 +58,12 @@ func S3(t testing.TB, o S3Options) *S3Server {
 	}
 	s := &S3Server{
 		AccessKey: "T" + strings.ToUpper(random(t, 8)), SecretKey: random(t, 20),
-		t: t, o: o, bin: server(t, o.Kind), host: "127.0.0.1", transport: &http.Transport{},
+		t: t, o: o, bin: server(t, o.Kind), host: o.Host, transport: &http.Transport{},
+	}
+	if o.Net != nil {
+		s.host, s.port = o.Net.Inside, 9000 // a namespace of its own has every port free
+	} else if o.Host == "" {
+		s.host = "127.0.0.1"
 	}
 	if o.Disk > 0 {
 		s.Disk = LoopDisk(t, o.Disk)

@@ -76,6 +76,9 @@ func (s *S3Server) launch(port int) error {
 	default:
 		return fmt.Errorf("no such kind of server: %q", s.o.Kind)
 	}
+	if s.o.Net != nil {
+		c = s.o.Net.Within(c)
+	}
 	p := c.Start(s.t)
 	client, err := minio.New(addr, s.clientOptions())
 	if err != nil {
