@@ -13,11 +13,11 @@ import (
 
 // netFar starts a server behind a line of its own, and a daemon on this side.
 // data is the folder where the server keeps its objects.
-func netFar(t *testing.T) (d *netDock, n *testbench.Net, s *testbench.S3Server, data string) {
+func netFar(t *testing.T, kind string) (d *netDock, n *testbench.Net, s *testbench.S3Server, data string) {
 	t.Helper()
 	n = testbench.Netns(t)
 	data = t.TempDir()
-	s = netBucket(t, testbench.S3Options{Net: n, Dir: data})
+	s = netBucket(t, testbench.S3Options{Kind: kind, Net: n, Dir: data})
 	d = netNew(t, testbench.Build(t), netStores(netStore("one", s.URL("evidence", "far"))), s.Env()...)
 	return d, n, s, data
 }
@@ -26,7 +26,7 @@ func netFar(t *testing.T) (d *netDock, n *testbench.Net, s *testbench.S3Server, 
 // themselves once it is back (fault 41).
 func TestLinkDown(t *testing.T) {
 	t.Parallel()
-	d, n, s, _ := netFar(t)
+	d, n, s, _ := netFar(t, testbench.VersityGW)
 	p := d.daemon()
 	first, all := netClips(t, 1, 50_000, 1)
 	d.wants(ingest.StateStored, "1m", first, all)
@@ -46,7 +46,7 @@ func TestLinkDown(t *testing.T) {
 // what the server took meanwhile is not sent again (fault 42).
 func TestOneWayLoss(t *testing.T) {
 	t.Parallel()
-	d, n, s, data := netFar(t)
+	d, n, s, data := netFar(t, testbench.MinIO) // keeps connections
 	p := d.daemon()
 	first, all := netClips(t, 1, 5000, 1)
 	d.wants(ingest.StateStored, "1m", first, all)
@@ -90,7 +90,7 @@ func netHolds(t *testing.T, data, digest string) bool {
 // (fault 43).
 func TestHeavyLoss(t *testing.T) {
 	t.Parallel()
-	d, n, s, _ := netFar(t)
+	d, n, s, _ := netFar(t, testbench.VersityGW)
 	n.Lose(testbench.Into, 20)
 	n.Lose(testbench.Outof, 20)
 	p := d.daemon()
