@@ -30,7 +30,6 @@ type reloader struct {
 	log     *slog.Logger
 	file    string
 	seen    [sha256.Size]byte // of the text that was tried last
-	refused func(error)
 }
 
 // reloading follows the configuration file until ctx ends.
