@@ -86,7 +86,7 @@ func vaulted(t *testing.T, locks bool) (Options, *vaultLog, string) {
 	v := &vaultLog{locks: locks, until: map[string]time.Time{}}
 	o.Config.Stores = []configs.Store{{Name: "centre", URL: "s3://bucket/station?region=x"}}
 	o.OpenStore = func(_ context.Context, r StoreRequest) (store.Store, error) {
-		st, err := dir.Open(path, dir.Options{ID: r.ID, Create: r.Create})
+		st, err := dir.Open(path, dir.Options{Create: true})
 		return &vault{st, v}, err
 	}
 	return o, v, path

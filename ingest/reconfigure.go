@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
@@ -31,11 +33,14 @@ func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file stri
 		}
 	}
 	next, err := s.adapt(cfg)
+	if err == nil {
+		next.Stores, err = s.nameStores(next.Stores)
+	}
 	if err != nil {
 		return err
 	}
 	for _, st := range next.Stores {
-		if err := errors.Join(guardStore(s.state, next, st.URL), sameBucket(old.Stores, st)); err != nil {
+		if err := errors.Join(guardStore(s.state, next, st.URL), s.samePlace(st)); err != nil {
 			return err
 		}
 	}
@@ -75,16 +80,18 @@ func (s *Station) RefuseConfig(err error) {
 	s.change.wake()
 }
 
-// sameBucket refuses a store's name for another place: clips are entered as
-// stored under it.
-func sameBucket(old []configs.Store, now configs.Store) error {
-	for _, was := range old {
-		if was.Name == now.Name && bucket(was.URL) != bucket(now.URL) {
-			return fmt.Errorf("change store %s from %s to %s: clips are entered as stored under that name: give the new place another name",
-				now.Name, was.URL, now.URL)
-		}
+// samePlace refuses a folder under the name of another place, as far as it is
+// there to be looked at.
+func (s *Station) samePlace(st configs.Store) error {
+	var was string
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		was = known(tx, st.Name)
+		return nil
+	})
+	if _, local := localPath(st.URL); !local || was == "" || placeOf(st.URL) == was {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("change store %s to %s: clips are entered as stored under that name elsewhere: give the new place another name, or mount its disk", st.Name, st.URL)
 }
 
 // swap puts a configuration in force, starts what works for its new stores, and

@@ -157,6 +157,11 @@ func (s *Station) open(ctx context.Context) error {
 	if s.db, err = openDB(s.state); err != nil {
 		return err
 	}
+	named := cfg
+	if named.Stores, err = s.nameStores(cfg.Stores); err != nil {
+		return err
+	}
+	s.cfg.Store(&named)
 	if err := s.openStores(ctx, id); err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/url"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,19 +20,10 @@ const embedded = "central"
 
 // storeList is the configured stores, or the embedded one.
 func storeList(state string, cfg configs.Config) []configs.Store {
-	list := slices.Clone(cfg.Stores)
-	if len(list) == 0 {
-		list = []configs.Store{{URL: "file://" + state + "/central"}}
+	if len(cfg.Stores) == 0 {
+		return []configs.Store{{URL: (&url.URL{Scheme: "file", Path: state + "/central"}).String()}}
 	}
-	for i := range list {
-		if list[i].Name == "" {
-			list[i].Name = embedded
-			if i > 0 {
-				list[i].Name = fmt.Sprintf("%s%d", embedded, i+1)
-			}
-		}
-	}
-	return list
+	return cfg.Stores
 }
 
 // centrals are the stores of the configuration in force.
@@ -119,22 +110,22 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	if there {
 		return nil
 	}
-	metaKey := []byte("store " + c.name + " " + c.cfg.URL)
-	var id string
+	var was, id string
 	_ = s.db.View(func(tx *bbolt.Tx) error {
-		id = string(tx.Bucket(metaBucket).Get(metaKey))
+		was = known(tx, c.name)
 		return nil
 	})
+	_, local := localPath(c.cfg.URL)
+	if local {
+		id = was
+	}
 	st, err := s.o.OpenStore(ctx, StoreRequest{Store: c.cfg, ID: id, Create: id == "", Journal: journal{s.db, c.name}})
 	if err != nil {
 		c.fail(err)
 		return err
 	}
-	if named, ok := st.(interface{ ID() string }); ok && id == "" {
-		err = s.db.Update(func(tx *bbolt.Tx) error {
-			return tx.Bucket(metaBucket).Put(metaKey, []byte(named.ID()))
-		})
-		if err != nil {
+	if was == "" {
+		if err := s.keepPlace(c, st); err != nil {
 			return err
 		}
 	}
@@ -142,6 +133,18 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	c.open, c.trouble, c.checked = &handle{st: st}, nil, false
 	c.mu.Unlock()
 	return nil
+}
+
+// keepPlace notes which place the name of a store stands for from now on.
+func (s *Station) keepPlace(c *central, st store.Store) error {
+	place := bucket(c.cfg.URL)
+	named, ok := st.(interface{ ID() string })
+	if _, local := localPath(c.cfg.URL); local && ok {
+		place = named.ID()
+	}
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(metaBucket).Put(placeKey(c.name), []byte(place))
+	})
 }
 
 // refuseOtherKey guards a log's name: whoever reinstalls a dock without its

@@ -149,7 +149,7 @@ func (a *app) shownBy(ctx context.Context, key string) (reader, error) {
 			return r, nil
 		}
 		_ = r.Close()
-		errs = append(errs, fmt.Errorf("export from store %s: %w", s.Name, err))
+		errs = append(errs, fmt.Errorf("export from %s: %w", s.URL, err))
 	}
 	return nil, errors.Join(errs...)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/custodock/custodock/configs"
@@ -20,18 +19,14 @@ import (
 func (a *app) override(cfg *configs.Config) error {
 	if len(a.flags.stores) > 0 {
 		cfg.Stores = nil
-		for i, raw := range a.flags.stores {
-			name := "central"
-			if i > 0 {
-				name += strconv.Itoa(i + 1)
-			}
-			cfg.Stores = append(cfg.Stores, configs.Store{Name: name, URL: raw})
+		for _, raw := range a.flags.stores { // the dock knows their names, or gives them
+			cfg.Stores = append(cfg.Stores, configs.Store{URL: raw})
 		}
 		cfg.Copies.Stored = min(cfg.Copies.Stored, len(cfg.Stores))
 	}
 	if len(cfg.Stores) == 0 {
 		embedded := url.URL{Scheme: "file", Path: filepath.Join(a.state, "central")}
-		cfg.Stores = []configs.Store{{Name: "central", URL: embedded.String()}}
+		cfg.Stores = []configs.Store{{URL: embedded.String()}}
 	}
 	for _, s := range cfg.Stores {
 		if err := checkStore(s.URL); err != nil {

@@ -136,14 +136,14 @@ func TestOverride(t *testing.T) {
 	if err := a.override(&a.cfg); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]configs.Store{{Name: "central", URL: "file:///st%20ate/central"}}, a.cfg.Stores); d != "" {
+	if d := cmp.Diff([]configs.Store{{URL: "file:///st%20ate/central"}}, a.cfg.Stores); d != "" {
 		t.Error(d)
 	}
 	a.flags.stores = []string{"file:///a", "file:///b"}
 	if err := a.override(&a.cfg); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]configs.Store{{Name: "central", URL: "file:///a"}, {Name: "central2", URL: "file:///b"}}, a.cfg.Stores); d != "" {
+	if d := cmp.Diff([]configs.Store{{URL: "file:///a"}, {URL: "file:///b"}}, a.cfg.Stores); d != "" {
 		t.Error(d)
 	}
 }

@@ -108,6 +108,7 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 // own publishes what the dock has and opens each of its stores for reading.
 func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err error) {
 	var key, log string
+	names := map[string]string{} // of stores by their URL, as the log says
 	err = a.with(ctx, false, func(desk console.Desk) error {
 		s, err := desk.Status(ctx)
 		if err != nil {
@@ -117,6 +118,9 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 			return err
 		}
 		log = s.Log
+		for _, q := range s.Queue {
+			names[q.URL] = q.Store
+		}
 		_, err = desk.Checkpoint(ctx)
 		return err
 	})
@@ -137,7 +141,7 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 		}
 		readers = append(readers, r)
 		out = append(out, verify.Options{
-			Store: r, StoreName: s.Name, Log: log, Key: key, Spool: filepath.Join(a.state, "spool"),
+			Store: r, StoreName: names[s.URL], Log: log, Key: key, Spool: filepath.Join(a.state, "spool"),
 		})
 	}
 	return out, done, nil

@@ -58,6 +58,21 @@ func IsStore(path string) bool {
 	return err == nil
 }
 
+// IDOf is the id of the store in the directory path, "" when there is none or
+// it cannot be read.
+func IDOf(path string) string {
+	root, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = root.Close() }()
+	id, err := readMarker(root)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 // identify reads the marker, or writes one where create allows it and the
 // directory is as empty as a new disk.
 func identify(root *os.File, create bool) (string, error) {
