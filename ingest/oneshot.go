@@ -127,6 +127,7 @@ func (d *docking) roomMayCome() bool {
 // spoolRoom opens a spool file of the given size. While the disk is full it
 // waits for uploads to make room; a single ingest gives up when none comes.
 func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error) {
+	tried := false // again at once; what looks like room may be none, under a quota
 	for {
 		f, err := d.s.spool.create(size)
 		if err == nil {
@@ -135,11 +136,13 @@ func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error)
 			d.s.alarms.clear("state_read_only")
 			return f, nil
 		}
-		if errors.Is(err, ErrFull) {
+		if errors.Is(err, ErrFull) && !tried {
 			if made := d.s.makeRoom(ctx, size); made == nil && d.s.spool.room(size) == nil {
+				tried = true
 				continue
 			}
 		}
+		tried = false
 		d.s.diskAlarm(err)
 		if !errors.Is(err, ErrFull) || d.want.oneshot && !d.roomMayCome() {
 			return nil, err

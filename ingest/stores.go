@@ -38,6 +38,7 @@ func (s *Station) centrals() []*central {
 const (
 	firstAnswer  = 10 * time.Second // for any of them
 	otherAnswers = time.Second      // for the rest, once one has answered
+	everyAnswer  = 5 * time.Minute  // for each, where the longest history is looked for
 )
 
 // errSlow is what is known of a store that a start did not wait for.
@@ -47,7 +48,11 @@ var errSlow = fmt.Errorf("%w: it did not answer in time; it is asked again", sto
 // knows another history. One that takes too long is away: nothing is written to
 // it before it was asked again.
 func (s *Station) askStores(ctx context.Context, ask func(context.Context, *central) error) error {
-	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	first, others := firstAnswer, otherAnswers
+	if s.o.recovering {
+		first, others = everyAnswer, everyAnswer
+	}
+	ctx, cancel := context.WithTimeout(ctx, first)
 	defer cancel()
 	stores := s.centrals()
 	answers := make(chan error, len(stores))
@@ -69,7 +74,7 @@ func (s *Station) askStores(ctx context.Context, ask func(context.Context, *cent
 		err := <-answers
 		switch {
 		case err == nil:
-			hurry := time.AfterFunc(otherAnswers, cancel)
+			hurry := time.AfterFunc(others, cancel)
 			defer hurry.Stop()
 		case errors.Is(err, manifest.ErrForked):
 			forked = errors.Join(forked, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -27,7 +28,7 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 		CRC64: j.q.CRC64, PartSize: j.q.PartSize, Parts: j.q.Parts, Version: s.versionIn(c, j),
 	}
 	if mode, retain := c.cfg.Locked(); mode != configs.LockNone {
-		o.Until = j.q.Since.Add(retain)
+		o.Until = lockedUntil(j.q.Since, s.now(), retain)
 	}
 	var info store.Info
 	err := c.use(func(st store.Store) (err error) {
@@ -58,6 +59,16 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	ring(c.scrub)
 	s.markDirty()
 	return nil
+}
+
+// lockedUntil is the end of the lock of a clip: so long after it was taken in.
+// Where that has passed before a store has the clip, the clock was wrong then,
+// and the lock counts from now: no clip goes without one for it.
+func lockedUntil(since, now time.Time, retain time.Duration) time.Time {
+	if until := since.Add(retain); until.After(now) {
+		return until
+	}
+	return now.Add(retain)
 }
 
 // versionIn is the version that c said it has of the bytes of another clip, ""

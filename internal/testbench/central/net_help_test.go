@@ -116,9 +116,11 @@ func (d *netDock) wants(state, wait, dir string, files []testbench.File) {
 	}
 }
 
+// status asks without the configuration file, which may be in disorder; a
+// daemon runs, so it names no store.
 func (d *netDock) status() ingest.Status {
 	d.t.Helper()
-	r := d.run("status")
+	r := testbench.Run(d.t, d.bin, "--state", d.state, "--json", "status")
 	var s ingest.Status
 	if err := json.Unmarshal([]byte(r.Stdout), &s); err != nil {
 		d.t.Fatalf("status ended with %d, %v: %s%s", r.Code, err, r.Stdout, r.Stderr)
@@ -131,7 +133,7 @@ func (d *netDock) await(what string, cond func(ingest.Status) bool) ingest.Statu
 	d.t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	late := time.NewTimer(3 * testbench.Patience)
+	late := time.NewTimer(testbench.Patience)
 	defer late.Stop()
 	for {
 		s := d.status()
@@ -294,4 +296,25 @@ func netAwait(t testing.TB, what string, cond func() bool) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+// netStopped reports whether every thread of a process stands still, as
+// proc_pid_stat(5) tells it.
+func netStopped(t testing.TB, pid int) bool {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(tasks) == 0 {
+		t.Fatalf("threads of process %d: %v", pid, err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			return false
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		if !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return true
 }

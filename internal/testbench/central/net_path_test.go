@@ -233,7 +233,7 @@ func TestSystemdCredential(t *testing.T) {
 	cam, files := netClips(t, 2, 20_000, 1)
 	d.wants(ingest.StateRecorded, "1s", cam, files)
 	d.alarmed("credentials file", "store_denied", "store_unreachable")
-	keys(s.AccessKey, "not the secret of this key")
+	keys(s.AccessKey, "not-the-secret")
 	d.alarmed("put working keys where the dock reads them", "store_denied", "store_unreachable")
 	keys(s.AccessKey, s.SecretKey)
 	d.drained()
