@@ -171,7 +171,8 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 }
 
 // publishLast shows the last entries before a command ends, to every store that
-// answers soon. What it cannot show is shown by the next command.
+// answers soon; once as many have them as make a clip stored, the others have a
+// moment more. What it cannot show is shown by the next command.
 func (s *Station) publishLast(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -181,12 +182,17 @@ func (s *Station) publishLast(ctx context.Context) {
 			well = append(well, c)
 		}
 	}
-	done := s.askAll(well)
+	done, shown := s.askAll(well), 0
 	for range cap(done) {
 		select {
 		case err := <-done:
 			if err != nil {
 				s.logger.Warn("publish before ending", "stage", "publish", "err", err)
+				continue
+			}
+			if shown++; shown == s.wanted(len(s.centrals())) {
+				hurry := time.AfterFunc(otherAnswers, cancel)
+				defer hurry.Stop()
 			}
 		case <-ctx.Done():
 			return

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -13,6 +14,16 @@ import (
 
 	"github.com/custodock/custodock/manifest/ledger"
 )
+
+// layout is the version of what the buckets hold, under layoutKey: 1 where there
+// is none, 2 with loads and proofs. A program refuses a state of a later one:
+// it would leave undone what that relies on.
+const layout = 2
+
+var layoutKey = []byte("layout")
+
+// errNewer is what a state says that a later program has written.
+var errNewer = errors.New("a newer version of custodock has written it: install that version again")
 
 func dbOptions() *bbolt.Options {
 	return &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType}
@@ -34,10 +45,32 @@ func openDB(state string) (db *bbolt.DB, err error) {
 	if db, err = bbolt.Open(path, 0o600, dbOptions()); err != nil {
 		return nil, stateError(state, err)
 	}
-	if err := db.Update(makeBuckets); err != nil {
+	if err := db.Update(upgrade); err != nil {
 		return db, stateError(state, err)
 	}
 	return db, nil
+}
+
+// upgrade makes the buckets that are lacking and brings a state of an older
+// layout to this one.
+func upgrade(tx *bbolt.Tx) error {
+	was := 0
+	if meta := tx.Bucket(metaBucket); meta != nil {
+		was = 1
+		if b := meta.Get(layoutKey); b != nil {
+			var err error
+			if was, err = strconv.Atoi(string(b)); err != nil {
+				return fmt.Errorf("%w: its layout is %q", ledger.ErrDamaged, b)
+			}
+		}
+	}
+	if was > layout {
+		return fmt.Errorf("layout %d, this one knows %d: %w", was, layout, errNewer)
+	}
+	if err := makeBuckets(tx); err != nil || was == layout {
+		return err
+	}
+	return tx.Bucket(metaBucket).Put(layoutKey, []byte(strconv.Itoa(layout)))
 }
 
 // wholeDB compares the file with the size its newest meta page gives.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -41,30 +42,75 @@ func (s *Station) centrals() []*central {
 	return s.stores
 }
 
+// How long a start waits for stores. A line that swallows everything must not
+// keep a dock from its cameras.
+const (
+	firstAnswer  = 10 * time.Second // for any of them
+	otherAnswers = time.Second      // for the rest, once one has answered
+	everyAnswer  = 5 * time.Minute  // for each, where the longest history is looked for
+)
+
+// errSlow is what is known of a store that a start did not wait for.
+var errSlow = fmt.Errorf("%w: it did not answer in time; it is asked again", store.ErrAway)
+
+// askStores asks all stores at once and returns manifest.ErrForked where one
+// knows another history. One that takes too long is away: nothing is written to
+// it before it was asked again.
+func (s *Station) askStores(ctx context.Context, ask func(context.Context, *central) error) error {
+	first, others := firstAnswer, otherAnswers
+	if s.o.recovering {
+		first, others = everyAnswer, everyAnswer
+	}
+	ctx, cancel := context.WithTimeout(ctx, first)
+	defer cancel()
+	stores := s.centrals()
+	answers := make(chan error, len(stores))
+	for _, c := range stores {
+		go func() {
+			err := ask(ctx, c)
+			if err != nil && ctx.Err() != nil {
+				err = errSlow
+				c.fail(err)
+			}
+			if err != nil && !errors.Is(err, manifest.ErrForked) {
+				s.logger.Warn("store away", "store", c.name, "err", err)
+			}
+			answers <- err
+		}()
+	}
+	var forked error
+	for range stores {
+		err := <-answers
+		switch {
+		case err == nil:
+			hurry := time.AfterFunc(others, cancel)
+			defer hurry.Stop()
+		case errors.Is(err, manifest.ErrForked):
+			forked = errors.Join(forked, err)
+		}
+	}
+	return forked
+}
+
 // openStores opens what is there. A store that is away is tried again later.
 // A new log is refused where a store holds another key under its name.
 func (s *Station) openStores(ctx context.Context, id identity) error {
 	for _, cfg := range s.conf().Stores {
-		c := newCentral(cfg)
-		s.mu.Lock()
-		s.stores = append(s.stores, c)
-		s.mu.Unlock()
 		if err := guardStore(s.state, *s.conf(), cfg.URL); err != nil {
 			return err
 		}
-		if err := s.reach(ctx, c); err != nil {
-			s.logger.Warn("store away", "store", c.name, "err", err)
-			continue
-		}
-		err := c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
-		if errors.Is(err, manifest.ErrForked) {
-			return err
-		}
-		if err != nil {
+		s.mu.Lock()
+		s.stores = append(s.stores, newCentral(cfg))
+		s.mu.Unlock()
+	}
+	return s.askStores(ctx, func(ctx context.Context, c *central) error {
+		err := s.reach(ctx, c)
+		if err == nil {
+			err = c.use(func(st store.Store) error { return refuseOtherKey(ctx, st, id) })
 			c.fail(err) // it is looked at again before anything is published there
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // reach opens c if it is away. The id a store had at first is kept, so that an
@@ -123,12 +169,7 @@ func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
 // checkStores refuses to sign when a reachable store shows a longer or another
 // log than ours: the state was restored from a backup, or cloned.
 func (s *Station) checkStores(ctx context.Context) error {
-	for _, c := range s.centrals() {
-		if err := s.check(ctx, c); errors.Is(err, manifest.ErrForked) {
-			return err
-		}
-	}
-	return nil
+	return s.askStores(ctx, s.check)
 }
 
 // check compares c's log with ours once after it came.

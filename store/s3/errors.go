@@ -109,6 +109,12 @@ func isTemporary(err error) bool {
 	return slices.Contains(temporaryCodes, a.Code)
 }
 
+// isUndialled reports that no connection came about.
+func isUndialled(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
+}
+
 func isFull(err error) bool {
 	a, ok := answerOf(err)
 	return ok && (a.StatusCode == http.StatusInsufficientStorage || strings.Contains(a.Code, "QuotaExceeded") ||

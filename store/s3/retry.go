@@ -12,6 +12,7 @@ const (
 	firstPause  = 250 * time.Millisecond // at most, before the second try
 	longPause   = 10 * time.Second       // at most, before any
 	totalPauses = 2 * time.Minute        // after which the caller decides
+	unreachable = 20 * time.Second       // after which one that cannot even be dialled is away
 )
 
 var (
@@ -40,7 +41,7 @@ func (r *Reader) do(ctx context.Context, step func() error) error {
 			renewed = true
 			r.credentials.Expire()
 			continue
-		case !isTemporary(err), try >= tries, time.Since(started) > totalPauses:
+		case !isTemporary(err), try >= tries, time.Since(started) > totalPauses, isUndialled(err) && time.Since(started) > unreachable:
 			return err
 		}
 		if err := r.wait(ctx, try); err != nil {

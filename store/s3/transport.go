@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
+	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/configs"
 )
@@ -30,7 +32,7 @@ func newTransport(c configs.Store, getenv func(string) string, now func() time.T
 		return nil, err
 	}
 	l := newLimit(c.Bandwidth, now)
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second, Control: giveUp}
 	return &http.Transport{
 		Proxy: proxy,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -50,6 +52,17 @@ func newTransport(c configs.Store, getenv func(string) string, now func() time.T
 		WriteBufferSize:       32 << 10,
 		ReadBufferSize:        32 << 10,
 	}, nil
+}
+
+// giveUp has the kernel end a connection whose bytes nobody acknowledges (RFC
+// 5482). What fits into its buffer is written at once, so that no deadline of a
+// write tells a line that is dead from a server that takes its time.
+func giveUp(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallTimeout.Milliseconds()))
+	})
+	return errors.Join(err, failed)
 }
 
 func newProxy(configured string, getenv func(string) string) (func(*http.Request) (*url.URL, error), error) {
