@@ -56,6 +56,9 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	d.awaitStores(waiting)
 	stop()
 	s.publishLast(ctx)
+	if err == nil {
+		err = s.healthy() // what is signed in a log that nobody may be shown is no success
+	}
 	s.removeBay(d.bay)
 	d.counts.Seconds = s.now().Sub(started).Seconds()
 	return d.counts, err

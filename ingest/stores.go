@@ -227,6 +227,9 @@ type shelf struct{ st store.Store }
 
 func (s shelf) Create(ctx context.Context, name string, data []byte) error {
 	_, err := s.st.Create(ctx, name, data)
+	if errors.Is(err, store.ErrExists) {
+		err = fmt.Errorf("%w: %w", ledger.ErrOther, err)
+	}
 	return err
 }
 

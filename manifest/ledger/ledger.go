@@ -39,6 +39,9 @@ import (
 )
 
 var (
+	// ErrOther is what a Shelf wraps when a name that is written once holds
+	// other bytes.
+	ErrOther = errors.New("the shelf has other bytes there")
 	// ErrAbsent is what a Shelf wraps when a name is not there.
 	ErrAbsent = errors.New("not on the shelf")
 	// ErrClosed is returned after Close.

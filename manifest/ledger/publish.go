@@ -55,6 +55,11 @@ func (l *Ledger) Publish(ctx context.Context, id string, s Shelf) error {
 		// What a crash leaves from here on has names that every later attempt
 		// gives the same bytes; readers start from the checkpoint.
 		if err := l.upload(ctx, s, st, sealed.size); err != nil {
+			if errors.Is(err, ErrOther) { // whose, its checkpoint tells
+				if err2 := l.inspect(ctx, id, s, st); errors.Is(err2, manifest.ErrForked) {
+					err = err2
+				}
+			}
 			st.known = false
 			return fmt.Errorf("publish to %s: %w", id, err)
 		}

@@ -17,8 +17,8 @@ import (
 // nil the bytes are durable and visible to every reader; when it returns an
 // error they may be all the same.
 type Shelf interface {
-	// Create makes name hold data. The same bytes again succeed; other bytes
-	// are an error and change nothing.
+	// Create makes name hold data. The same bytes again succeed; where other
+	// bytes are it wraps ErrOther and changes nothing.
 	Create(ctx context.Context, name string, data []byte) error
 	// Replace makes name hold data if its version still is old, "" meaning
 	// that it must not exist, and returns the new version.

@@ -75,15 +75,21 @@ func reading(err error) error {
 }
 
 func (r *Reader) head(ctx context.Context, name string, p pin) (h head, err error) {
-	err = r.do(ctx, func() error {
-		o, err := r.core.StatObject(ctx, r.where.bucket, r.key(name), p.options())
-		if err != nil {
-			return r.reason(ctx, name, p, err)
-		}
-		h, err = newHead(name, o, o.Size)
+	err = r.do(ctx, func() (err error) {
+		h, err = r.headOnce(ctx, name, p)
 		return err
 	})
 	return h, err
+}
+
+// headOnce is head for a step that is repeated by itself: tries of tries would
+// keep a store that fails busy for minutes before anybody hears of it.
+func (r *Reader) headOnce(ctx context.Context, name string, p pin) (head, error) {
+	o, err := r.core.StatObject(ctx, r.where.bucket, r.key(name), p.options())
+	if err != nil {
+		return head{}, r.reason(ctx, name, p, err)
+	}
+	return newHead(name, o, o.Size)
 }
 
 // reason asks again by GET for what HEAD refused: only an answer with a body

@@ -98,12 +98,21 @@ func (s *Store) tryLocked(ctx context.Context, p head, r *Rights) (err error) {
 	if err != nil {
 		return err
 	}
-	r.Shorten, err = s.attempt(ctx, func() error {
-		mode, until := minio.RetentionMode(strings.ToUpper(p.info.Lock)), p.info.Until.Add(-probeLeast/2)
-		return s.core.PutObjectRetention(ctx, s.where.bucket, s.key(name), minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until, VersionID: id})
-	})
-	if err != nil {
-		return err
+	// With the bypass too: MinIO lets whoever may set a retention in governance
+	// mode bring its end forward so.
+	for _, bypass := range []bool{false, true} {
+		if r.Shorten == Allowed {
+			break
+		}
+		r.Shorten, err = s.attempt(ctx, func() error {
+			mode, until := minio.RetentionMode(strings.ToUpper(p.info.Lock)), p.info.Until.Add(-probeLeast/2)
+			return s.core.PutObjectRetention(ctx, s.where.bucket, s.key(name), minio.PutObjectRetentionOptions{
+				Mode: &mode, RetainUntilDate: &until, VersionID: id, GovernanceBypass: bypass,
+			})
+		})
+		if err != nil {
+			return err
+		}
 	}
 	r.DeleteLocked, err = s.attempt(ctx, func() error { return s.remove(ctx, name, id, false) })
 	if err != nil || r.DeleteLocked == Allowed {

@@ -51,7 +51,7 @@ func (s *Store) send(ctx context.Context, w write) (written pin, doubt bool, err
 	err = s.do(ctx, func() error {
 		if doubt && w.old == "" {
 			// The body may be large: ask before it is sent again.
-			if _, err := s.head(ctx, w.name, pin{}); err == nil {
+			if _, err := s.headOnce(ctx, w.name, pin{}); err == nil {
 				return errThere
 			} else if !isAbsent(err) {
 				return err
