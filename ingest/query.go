@@ -139,7 +139,11 @@ func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
 		return ClipDetail{}, err
 	}
 	d := ClipDetail{ClipView: s.view(r), Leaf: r.Leaf, Freed: s.freed(r)}
+	size := s.ledger.Size()
 	for _, n := range r.Entries {
+		if n >= size {
+			break // on disk since this moment; the log tells of it the next time
+		}
 		raw, err := s.ledger.Entry(n)
 		if err != nil {
 			return d, err

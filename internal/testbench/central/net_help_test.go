@@ -3,6 +3,7 @@ package central
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,15 @@ import (
 	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/verify"
 )
+
+// These tests wait for lines and pauses far more than they compute, so more of
+// them run at once than there are processors. -parallel still has its way.
+func init() {
+	testing.Init()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+}
 
 // netDock is a state folder, its configuration and the program.
 type netDock struct {

@@ -23,13 +23,12 @@ import (
 // made, every clip is locked for as long as it should be at least, and the
 // object that all times share never for less than before (fault 40).
 func TestClockJumps(t *testing.T) {
+	t.Parallel()
 	const year = 365 * 24 * time.Hour
 	s := testbench.S3(t, testbench.S3Options{Kind: testbench.MinIO})
 	s.MakeBucket("evidence", true)
 	relay := testbench.Proxy(t, s.Endpoint())
-	t.Setenv("AWS_ACCESS_KEY_ID", s.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", s.SecretKey)
-	d := netNew(t, testbench.Build(t), "")
+	d := netNew(t, testbench.Build(t), "", s.Env()...)
 	at := netStore("one", testbench.StoreURL(relay.URL, "evidence", "clock"))
 	d.configure(netStores(strings.Replace(at, "lock: none", "lock: governance\n    retain_days: 30", 1)))
 	var ahead atomic.Int64
@@ -93,11 +92,16 @@ func netStation(t *testing.T, d *netDock, ahead *atomic.Int64) *ingest.Station {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys := map[string]string{}
+	for _, line := range d.env {
+		name, value, _ := strings.Cut(line, "=")
+		keys[name] = value
+	}
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	station, err := ingest.Open(t.Context(), ingest.Options{
 		State: d.state, Config: cfg, ConfigFile: d.conf, Version: "test", Create: true, Now: now,
 		OpenStore: func(ctx context.Context, r ingest.StoreRequest) (store.Store, error) {
-			return s3.Open(ctx, s3.Options{Store: r.Store, Journal: r.Journal, Now: now})
+			return s3.Open(ctx, s3.Options{Store: r.Store, Journal: r.Journal, Now: now, Getenv: func(name string) string { return keys[name] }})
 		},
 	})
 	if err != nil {
