@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -30,7 +31,10 @@ import (
 func TestProxy(t *testing.T) {
 	b := newBench(t, testbench.VersityGW, false, true)
 	var seen atomic.Int64
-	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { seen.Add(1) }})
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		seen.Add(1)
+		r.Out.URL.Host = strings.TrimPrefix(b.server.Endpoint(), "http://") // names are the proxy's to resolve
+	}})
 	defer proxy.Close()
 	for _, tt := range []struct {
 		what, configured, env string
