@@ -12,13 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/clip"
-	"github.com/custodock/custodock/store"
 )
 
-const (
-	tidyEvery = time.Minute // clips that are only kept are looked at
-	reapEvery = 60          // times that, stores are asked for uploads that were left behind
-)
+// tidyEvery is how often clips that are only kept are looked at.
+const tidyEvery = time.Minute
 
 // spooledFile is a clip in the spool.
 type spooledFile struct {
@@ -31,39 +28,15 @@ type spooledFile struct {
 func (s *Station) tidying(ctx context.Context) {
 	t := time.NewTicker(tidyEvery)
 	defer t.Stop()
-	for round := 0; ctx.Err() == nil; round++ {
-		if round == 0 || s.conf().Keep.Days > 0 {
-			if err := s.tidy(ctx, round == 0); err != nil && ctx.Err() == nil {
+	for first := true; ctx.Err() == nil; first = false {
+		if first || s.conf().Keep.Days > 0 {
+			if err := s.tidy(ctx, first); err != nil && ctx.Err() == nil {
 				s.logger.Warn("tidy the spool", "stage", "store", "err", err)
 			}
-		}
-		if round%reapEvery == 0 && s.o.Daemon {
-			s.reap(ctx)
 		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-		}
-	}
-}
-
-// reap removes broken uploads that nobody goes on with from the stores that are
-// there.
-func (s *Station) reap(ctx context.Context) {
-	for _, c := range s.centrals() {
-		err := c.use(func(st store.Store) error {
-			r, ok := st.(store.Reaper)
-			if !ok {
-				return nil
-			}
-			n, err := r.Reap(ctx)
-			if n > 0 {
-				s.logger.Info("broken uploads removed", "stage", "store", "store", c.name, "size", n)
-			}
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
-			s.logger.Debug("reap uploads", "stage", "store", "store", c.name, "err", err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // worker owns the goroutines that serve every docking: for each store a
-// publisher, an uploader and a scrubber, and one that tidies the spool. A
+// publisher, an uploader, a scrubber and a reaper, and one that tidies the spool. A
 // command that only looks or writes an entry starts publishers alone.
 type worker struct {
 	mu         sync.Mutex
@@ -68,6 +68,7 @@ func (s *Station) serve(c *central, publish, work bool) {
 		c.serving.Go(func() { s.upload(c.ctx, c) })
 		if s.o.Daemon {
 			c.serving.Go(func() { s.scrubbing(c.ctx, c) })
+			c.serving.Go(func() { s.reaping(c.ctx, c) })
 		}
 	}
 }
