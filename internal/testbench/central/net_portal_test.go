@@ -25,8 +25,8 @@ func TestPortal(t *testing.T) {
 			relay.Portal(page)
 			dir, files := netClips(t, 2, 20_000, uint64(10+i))
 			d.wants(ingest.StateRecorded, "1s", dir, files)
-			d.alarmed("what answers is no store", "store_stranger", "store_unreachable")
-			d.alarmed("sign in to the network", "store_stranger", "store_unreachable")
+			d.alarmed("what answers is no store", "store_stranger")
+			d.alarmed("sign in to the network", "store_stranger")
 			if relay.Fired(testbench.Captured) == 0 {
 				t.Fatal("the portal never answered")
 			}
@@ -52,8 +52,8 @@ func TestSkew(t *testing.T) {
 	relay.Inject(testbench.WireFault{Kind: testbench.Refused, Method: http.MethodPut, Part: "/object/", Status: http.StatusForbidden, Code: "RequestTimeTooSkewed"})
 	dir, files := netClips(t, 2, 20_000, 1)
 	d.wants(ingest.StateRecorded, "1s", dir, files)
-	d.alarmed("the clocks of dock and store are too far apart: by ", "store_skewed", "store_unreachable")
-	d.alarmed("set the clock of the dock", "store_skewed", "store_unreachable")
+	d.alarmed("the clocks of dock and store are too far apart: by ", "store_skewed")
+	d.alarmed("set the clock of the dock", "store_skewed")
 	more, others := netClips(t, 1, 20_000, 2)
 	d.wants(ingest.StateRecorded, "10ms", more, others)
 	if relay.Fired(testbench.Refused) == 0 || relay.Fired(testbench.Shifted) == 0 {

@@ -46,7 +46,7 @@ func TestKeysRevoked(t *testing.T) {
 			if err := d.ingest("1s", second).kept(len(more)); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.awaitAlarm("store_unreachable", "keys"); err != nil {
+			if err := d.awaitAlarm("store_denied", "keys"); err != nil {
 				t.Error(err)
 			}
 			keyFile(t, keys, c.AccessKey, c.SecretKey)
@@ -71,7 +71,7 @@ func TestKeysExpired(t *testing.T) {
 	if err := d.ingest("1s", cam).kept(len(files)); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.awaitAlarm("store_unreachable", "ExpiredToken", "put working keys"); err != nil {
+	if err := d.awaitAlarm("store_denied", "ExpiredToken", "put working keys"); err != nil {
 		t.Error(err)
 	}
 	if c.line.Fired(testbench.Refused) == 0 {
