@@ -40,8 +40,11 @@ func (s *Store) putParts(ctx context.Context, o store.Object, p *plan) (store.In
 				return info, errors.Join(err, s.abandon(ctx, name))
 			}
 		case isCorrupt(err), hasCode(err, "InvalidPart", "InvalidPartOrder", "EntityTooSmall"):
-			if err := p.reread(ctx); err != nil || start == starts {
-				return store.Info{}, errors.Join(err, s.abandon(ctx, name))
+			if bad := p.reread(ctx); bad != nil {
+				return store.Info{}, errors.Join(bad, s.abandon(ctx, name))
+			}
+			if start == starts {
+				return store.Info{}, errors.Join(altered(err), s.abandon(ctx, name))
 			}
 		case errors.Is(err, store.ErrDamaged):
 			return store.Info{}, errors.Join(err, s.abandon(ctx, name))
