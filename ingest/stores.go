@@ -131,6 +131,9 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	}
 	if was == "" {
 		if err := s.keepPlace(c, st); err != nil {
+			if closer, ok := st.(interface{ Close() error }); ok {
+				err = errors.Join(err, closer.Close())
+			}
 			return err
 		}
 	}

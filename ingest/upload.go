@@ -43,6 +43,8 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 		return fmt.Errorf("%w: %w", errClip, err)
 	case err != nil:
 		return err
+	case info.Size != j.q.Size: // the spool file would go on its word
+		return fmt.Errorf("store %s says it has %d bytes of clip %s, which has %d: verify the store", c.name, info.Size, clipName(s.log, j.n), j.q.Size)
 	}
 	if err := s.enterStored(ctx, c, j, info); err != nil {
 		return err
@@ -144,7 +146,11 @@ func (s *Station) fetch(ctx context.Context, st store.Store, j job) error {
 	if err := s.spool.place(out, j.q.SHA256); err != nil {
 		return err
 	}
-	return s.spool.sync(ctx, out)
+	if err := s.spool.sync(ctx, out); err != nil {
+		s.spool.setAside(j.q.SHA256) // or the next look would take it for durable
+		return err
+	}
+	return nil
 }
 
 func (s *Station) enterStored(ctx context.Context, c *central, j job, info store.Info) error {

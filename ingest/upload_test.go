@@ -1,15 +1,21 @@
 package ingest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/store/dir"
 )
 
 // TestVersionWhileGrowing: uploads ask for the versions of other clips while
@@ -60,4 +66,60 @@ func TestVersionWhileGrowing(t *testing.T) {
 		t.Fatal("the database and its readers wait for each other")
 	}
 	asking.Wait()
+}
+
+// mute takes clips and says nothing of what it has.
+type mute struct {
+	*dir.Store
+	puts *atomic.Int64
+}
+
+func (m mute) Put(ctx context.Context, o store.Object) (store.Info, error) {
+	m.puts.Add(1)
+	_, err := m.Store.Put(ctx, o)
+	return store.Info{}, err
+}
+
+// TestMuteStore: success without a word of what is stored lets no clip go.
+func TestMuteStore(t *testing.T) {
+	o := testOptions(t)
+	var puts atomic.Int64
+	o.OpenStore = func(_ context.Context, r StoreRequest) (store.Store, error) {
+		st, err := dir.Open(strings.TrimPrefix(r.URL, "file://"), dir.Options{Create: r.Create, ID: r.ID})
+		return mute{st, &puts}, err
+	}
+	s := openStation(t, o)
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "bytes")
+	if sum, _, err := try(t, s, cam, 50*time.Millisecond); err != nil || sum.Recorded != 1 {
+		t.Errorf("summary %+v, %v", sum, err)
+	}
+	until(t, s, "asked again", func(Status) bool { return puts.Load() > 1 })
+	if spoolFiles(t, s) != 1 {
+		t.Error("the clip left the dock")
+	}
+}
+
+// TestFetchedUnsynced: bytes that came back from another store and may not
+// survive a power cut are not in the spool.
+func TestFetchedUnsynced(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "bytes")
+	_, results := take(t, s, cam, clip.Tags{})
+	until(t, s, "let go", func(Status) bool { return spoolFiles(t, s) == 0 })
+	j := job{q: queued{SHA256: digestFor(t, results["a.mp4"]), Size: 5}}
+	fetch := func() error {
+		return s.centrals()[0].use(func(st store.Store) error { return s.fetch(context.Background(), st, j) })
+	}
+	if err := s.spool.syncer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fetch(); !errors.Is(err, errSync) || isFile(s.spool.path(j.q.SHA256)) {
+		t.Errorf("after a failed sync: %v, in the spool %v", err, isFile(s.spool.path(j.q.SHA256)))
+	}
+	if err := fetch(); err != nil || !isFile(s.spool.path(j.q.SHA256)) {
+		t.Errorf("again: %v", err)
+	}
+	s.spool.broken = nil // it is closed already
 }

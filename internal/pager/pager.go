@@ -221,6 +221,10 @@ func (p *Pager) forget(key string) {
 func (p *Pager) tell(ctx context.Context, key string) bool {
 	p.mu.Lock()
 	l := p.lines[key]
+	if l == nil || !l.waits { // given up, or taken back, since it was named
+		p.mu.Unlock()
+		return true
+	}
 	c := l.call
 	l.waits, l.told, l.from = false, c.Event, p.o.Now().Add(Apart)
 	p.mu.Unlock()
