@@ -115,9 +115,9 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	if there {
 		return nil
 	}
-	var was, id string
+	var was, named, id string
 	_ = s.db.View(func(tx *bbolt.Tx) error {
-		was = known(tx, c.name)
+		was, named = known(tx, c.name), namedAt(tx, c.cfg.URL)
 		return nil
 	})
 	_, local := localPath(c.cfg.URL)
@@ -129,7 +129,7 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 		c.fail(err)
 		return err
 	}
-	if was == "" {
+	if was == "" || named != c.name {
 		if err := s.keepPlace(c, st); err != nil {
 			if closer, ok := st.(interface{ Close() error }); ok {
 				err = errors.Join(err, closer.Close())
@@ -143,7 +143,8 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	return nil
 }
 
-// keepPlace notes which place the name of a store stands for from now on.
+// keepPlace notes which place the name of a store stands for from now on, and
+// how a URL is called.
 func (s *Station) keepPlace(c *central, st store.Store) error {
 	place := bucket(c.cfg.URL)
 	named, ok := st.(interface{ ID() string })
@@ -151,7 +152,8 @@ func (s *Station) keepPlace(c *central, st store.Store) error {
 		place = named.ID()
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(metaBucket).Put(placeKey(c.name), []byte(place))
+		meta := tx.Bucket(metaBucket)
+		return errors.Join(meta.Put(placeKey(c.name), []byte(place)), meta.Put(namedKey(c.cfg.URL), []byte(c.name)))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -16,6 +17,8 @@ import (
 // a bucket by its name and prefix, whatever endpoint leads there.
 
 func placeKey(name string) []byte { return []byte("place " + name) }
+
+func namedKey(raw string) []byte { return []byte("named " + raw) }
 
 // placeOf is what identifies the place that a URL leads to now, "" for a folder
 // that is not there or no store yet.
@@ -41,8 +44,23 @@ func known(tx *bbolt.Tx, name string) string {
 	return ""
 }
 
-// nameStores gives each store without a name the one that its place has, else
-// the first that no other place has: central, central2 and so on. A bucket under
+// namedAt is the name under which a URL was opened before, "" when it never was.
+func namedAt(tx *bbolt.Tx, raw string) string {
+	if name := tx.Bucket(metaBucket).Get(namedKey(raw)); name != nil {
+		return string(name)
+	}
+	cur := tx.Bucket(metaBucket).Cursor()
+	for k, _ := cur.Seek([]byte("store ")); bytes.HasPrefix(k, []byte("store ")); k, _ = cur.Next() {
+		if name, url, _ := strings.Cut(string(k[len("store "):]), " "); url == raw {
+			return name
+		}
+	}
+	return ""
+}
+
+// nameStores gives each store without a name the one that its URL had before,
+// whether its disk is there or not, else the one that its place has, else the
+// first that no other place has: central, central2 and so on. A bucket under
 // the name of another place is refused; a folder is refused when it is opened.
 func (s *Station) nameStores(stores []configs.Store) ([]configs.Store, error) {
 	stores = slices.Clone(stores)
@@ -57,7 +75,7 @@ func (s *Station) nameStores(stores []configs.Store) ([]configs.Store, error) {
 		}
 		for i := range stores {
 			if stores[i].Name == "" {
-				stores[i].Name = nameFor(tx, placeOf(stores[i].URL), taken)
+				stores[i].Name = nameFor(tx, stores[i].URL, taken)
 				taken[stores[i].Name] = true
 			}
 		}
@@ -66,8 +84,11 @@ func (s *Station) nameStores(stores []configs.Store) ([]configs.Store, error) {
 	return stores, err
 }
 
-func nameFor(tx *bbolt.Tx, place string, taken map[string]bool) string {
-	free := ""
+func nameFor(tx *bbolt.Tx, raw string, taken map[string]bool) string {
+	if name := namedAt(tx, raw); name != "" && !taken[name] {
+		return name
+	}
+	place, free := placeOf(raw), ""
 	for n := 1; ; n++ {
 		name := embedded
 		if n > 1 {

@@ -52,7 +52,14 @@ func TestOtherPlace(t *testing.T) {
 	if err := os.Rename(first, moved); err != nil {
 		t.Fatal(err)
 	}
-	s := openStation(t, at(moved))
+	s := openStation(t, at(first))
+	if names, missing := s.storeNames(), s.centrals()[0].problem(); names[0] != "central" || missing == nil {
+		t.Errorf("where the disk was %v is made, %v", names, missing)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStation(t, at(moved))
 	if names := s.storeNames(); len(names) != 1 || names[0] != "central" {
 		t.Errorf("the moved disk is called %v", names)
 	}
