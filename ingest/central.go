@@ -23,6 +23,8 @@ type central struct {
 	stop      context.CancelFunc // nil before anything does
 	serving   sync.WaitGroup
 
+	publishing, working bool // what serves it; the worker guards them
+
 	opening sync.Mutex // one reach at a time
 
 	mu       sync.Mutex

@@ -17,6 +17,7 @@ import (
 type publisher struct {
 	dirty chan struct{} // there are entries to publish
 	asked chan struct{}
+	well  chan struct{} // the store took a clip again
 
 	mu    sync.Mutex
 	asks  []chan<- error // told how the next attempt ended
@@ -24,7 +25,7 @@ type publisher struct {
 }
 
 func (p *publisher) init() {
-	p.dirty, p.asked = make(chan struct{}, 1), make(chan struct{}, 1)
+	p.dirty, p.asked, p.well = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
 // ask has done told how an attempt ended that began after this call.
@@ -93,14 +94,29 @@ func (s *Station) publishing(ctx context.Context, c *central) {
 		} else {
 			failures = 0
 		}
-		t := time.NewTimer(wait)
+		p.pause(ctx, wait, s.conf().Publish)
+	}
+}
+
+// pause waits before the next attempt: until someone asks, or no longer than
+// soon once the store took a clip again.
+func (p *publisher) pause(ctx context.Context, wait, soon time.Duration) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	well := p.well
+	for {
 		select {
-		case <-t.C:
+		case <-well:
+			well = nil
+			t.Reset(min(wait, soon))
 		case <-p.asked:
 			ring(p.asked)
+			return
+		case <-t.C:
+			return
 		case <-ctx.Done():
+			return
 		}
-		t.Stop()
 	}
 }
 

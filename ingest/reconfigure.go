@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -56,17 +57,29 @@ func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file stri
 		return err
 	}
 	gone := s.swap(&next)
-	for _, c := range gone {
-		c.close()
-		s.storeAlarm(c, nil)
-		s.alarms.clear("store_unlocked", c.name)
-	}
+	// The queue is made before anybody serves it: an uploader never looks back
+	// behind the rows it has seen.
 	err = s.reconcile(false)
+	s.serveFresh()
 	s.spool.setReserve(int64(next.Reserve))
 	s.reconfigured.wake()
 	s.wakeUploads()
 	s.markDirty()
+	s.leave(gone)
 	return err
+}
+
+// leave waits for what works for stores that are not in the configuration any
+// more, and ends their alarms. One that has the name of a store in force has
+// them with it, until that one has answered.
+func (s *Station) leave(gone []*central) {
+	for _, c := range gone {
+		c.close()
+		if !slices.Contains(s.storeNames(), c.name) {
+			s.storeAlarm(c, nil)
+			s.alarms.clear("store_unlocked", c.name)
+		}
+	}
 }
 
 // RefuseConfig raises the alarm that a changed configuration is not in force
@@ -94,8 +107,8 @@ func (s *Station) samePlace(st configs.Store) error {
 	return fmt.Errorf("change store %s to %s: clips are entered as stored under that name elsewhere: give the new place another name, or mount its disk", st.Name, st.URL)
 }
 
-// swap puts a configuration in force, starts what works for its new stores, and
-// returns the stores that are not in it any more.
+// swap puts a configuration in force and returns the stores that are not in it
+// any more, told to end.
 func (s *Station) swap(next *configs.Config) (gone []*central) {
 	s.work.mu.Lock()
 	defer s.work.mu.Unlock()
@@ -104,14 +117,12 @@ func (s *Station) swap(next *configs.Config) (gone []*central) {
 		standing[c.name] = c
 	}
 	var stores []*central
-	var fresh []*central
 	for _, cfg := range next.Stores {
 		c := standing[cfg.Name]
 		if c != nil && reflect.DeepEqual(c.cfg, cfg) {
 			delete(standing, cfg.Name)
 		} else {
 			c = newCentral(cfg)
-			fresh = append(fresh, c)
 		}
 		stores = append(stores, c)
 	}
@@ -119,12 +130,10 @@ func (s *Station) swap(next *configs.Config) (gone []*central) {
 	s.stores = stores
 	s.mu.Unlock()
 	s.cfg.Store(next)
-	if !s.work.ended {
-		for _, c := range fresh {
-			s.serve(c, s.work.publishing, s.work.working)
-		}
-	}
 	for _, c := range standing {
+		if c.stop != nil {
+			c.stop()
+		}
 		gone = append(gone, c)
 	}
 	return gone

@@ -14,6 +14,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/store"
 )
 
@@ -143,4 +144,59 @@ func TestSilentStore(t *testing.T) {
 	if n := far.asked.Load(); n > 1 {
 		t.Errorf("the silent store was asked %d times at once", n)
 	}
+}
+
+// stuck is a store whose uploads do not end before they are let.
+type stuck struct {
+	store.Store
+	held atomic.Int64
+	let  chan struct{}
+}
+
+func (s *stuck) Put(ctx context.Context, o store.Object) (store.Info, error) {
+	s.held.Add(1)
+	<-s.let
+	return s.Store.Put(ctx, o)
+}
+
+// TestJoinsWhileAnotherLeaves: a store that joins gets the older clips as well
+// as one that comes while the store it replaces still holds an upload.
+func TestJoinsWhileAnotherLeaves(t *testing.T) {
+	leaving := &stuck{let: make(chan struct{})}
+	s, _ := daemon(t, func(o *Options) {
+		o.Config.Stores = []configs.Store{{Name: "leaving", URL: "file://" + filepath.Join(t.TempDir(), "leaving")}}
+		o.OpenStore = func(ctx context.Context, r StoreRequest) (store.Store, error) {
+			st, err := openDir(ctx, r)
+			if r.Name != "leaving" || err != nil {
+				return st, err
+			}
+			leaving.Store = st
+			return leaving, nil
+		}
+	})
+	older, newer := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(older, "a.mp4"), "older")
+	write(t, filepath.Join(newer, "b.mp4"), "newer")
+	if sum, _, err := try(t, s, older, 20*time.Millisecond); err != nil || sum.Recorded != 1 {
+		t.Fatalf("summary %+v, %v", sum, err)
+	}
+	until(t, s, "held", func(Status) bool { return leaving.held.Load() == 1 })
+	joining := filepath.Join(t.TempDir(), "joining")
+	cfg := *s.conf()
+	cfg.Stores = []configs.Store{{Name: "joining", URL: "file://" + joining}}
+	file := configFile(t, "joins")
+	changed := make(chan error, 1)
+	go func() { changed <- s.Reconfigure(context.Background(), cfg, file) }()
+	until(t, s, "in force", func(Status) bool { return s.storeNames()[0] == "joining" })
+	if sum, _, err := try(t, s, newer, testbench.Patience); err != nil || sum.Stored != 1 {
+		t.Errorf("the newer clip: %+v, %v", sum, err)
+	}
+	close(leaving.let)
+	if err := <-changed; err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "both in the store that joined", func(Status) bool {
+		objects, err := filepath.Glob(joining + "/object/*/*")
+		return err == nil && len(objects) == 2
+	})
 }

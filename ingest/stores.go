@@ -61,10 +61,10 @@ func (s *Station) askStores(ctx context.Context, ask func(context.Context, *cent
 			err := ask(ctx, c)
 			if err != nil && ctx.Err() != nil {
 				err = errSlow
-				c.fail(err)
 			}
 			if err != nil && !errors.Is(err, manifest.ErrForked) {
 				s.logger.Warn("store away", "store", c.name, "err", err)
+				s.storeAlarm(c, err)
 			}
 			answers <- err
 		}()

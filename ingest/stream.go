@@ -219,9 +219,10 @@ func (st *stream) tellAlarm(al Alarm, raised bool) error {
 // publicArgs leaves the names that may stand in entries: of stores, of
 // configured bays, of clips.
 func (s *Station) publicArgs(args []string) []string {
+	stores := s.storeNames()
 	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
 		_, err := parseClip(s.log, arg)
-		return err != nil && !s.namesBay(arg) && !slices.ContainsFunc(s.stores, func(c *central) bool { return c.name == arg })
+		return err != nil && !s.namesBay(arg) && !slices.Contains(stores, arg)
 	})
 }
 

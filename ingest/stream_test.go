@@ -233,3 +233,22 @@ func TestSlowReaderHoldsNothingUp(t *testing.T) {
 		t.Error("the reader was not told")
 	}
 }
+
+// TestStreamWhileReconfigured: a reader is told alarms while the stores change.
+func TestStreamWhileReconfigured(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	next := *s.conf()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 100 {
+			s.swap(&next)
+		}
+	}()
+	for range 100 {
+		if got := s.publicArgs([]string{"central", "a person"}); len(got) != 1 || got[0] != "central" {
+			t.Fatalf("told %q", got)
+		}
+	}
+	<-done
+}

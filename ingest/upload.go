@@ -72,30 +72,30 @@ func lockedUntil(since, now time.Time, retain time.Duration) time.Time {
 }
 
 // versionIn is the version that c said it has of the bytes of another clip, ""
-// when there is none: what hides it now must not bring a second one about.
+// when there is none: what hides it now must not bring a second one about. The
+// log is asked after the transaction: it opens one of its own, and one within
+// another waits for ever once the database must grow between the two.
 func (s *Station) versionIn(c *central, j job) (version string) {
+	var holders []row
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		cat := catalog{tx}
 		for _, n := range cat.holders(j.q.SHA256) {
-			if n == j.n || version != "" {
-				continue
-			}
 			r, err := cat.clip(n)
 			if err != nil {
 				return err
 			}
-			if _, there := r.Stored[c.name]; !there {
-				continue
+			if _, there := r.Stored[c.name]; there && n != j.n {
+				holders = append(holders, r)
 			}
-			pin, err := s.pinned(r, c.name)
-			if err != nil {
-				return err
-			}
-			version = pin.Str("version")
 		}
 		return nil
 	})
-	return version
+	for _, r := range holders {
+		if pin, err := s.pinned(r, c.name); err == nil && pin.Str("version") != "" {
+			return pin.Str("version")
+		}
+	}
+	return ""
 }
 
 // errClip marks a failure that is the clip's own: the store is well.

@@ -157,6 +157,9 @@ func (u *uploader) settle(ctx context.Context, r result) {
 	delete(u.under, r.job.n)
 	switch {
 	case r.err == nil:
+		if u.c.problem() != nil {
+			ring(u.c.publisher.well)
+		}
 		u.failures = 0
 		u.s.storeAlarm(u.c, nil)
 	case ctx.Err() != nil:

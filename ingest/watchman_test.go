@@ -129,13 +129,15 @@ func TestManyLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.move(48 * time.Hour)
-	want := []string{fmt.Sprintf("late %d+ dtest1-100", rowsLooked), "queue_old archive"}
+	want := []string{fmt.Sprintf("late %d+ dtest1-100", rowsLooked), "store_unreachable archive", "queue_old archive"}
 	if d := cmp.Diff(want, codes(t, s)); d != "" {
 		t.Error(d)
 	}
 	cfg := *s.conf()
 	cfg.Stores = []configs.Store{{Name: "other", URL: "file://" + filepath.Join(t.TempDir(), "other")}}
-	s.swap(&cfg)
+	if err := s.Reconfigure(context.Background(), cfg, configFile(t, "other")); err != nil {
+		t.Fatal(err)
+	}
 	if got := codes(t, s); len(got) > 0 {
 		t.Errorf("the store is not configured any more: %v", got)
 	}

@@ -46,30 +46,47 @@ func (s *Station) start(work bool) {
 	if w.ctx == nil {
 		w.ctx, w.cancel = context.WithCancel(context.Background())
 	}
-	for _, c := range s.centrals() {
-		s.serve(c, !w.publishing, work && !w.working)
-	}
 	if work && !w.working {
 		w.others.Go(func() { s.tidying(w.ctx) })
 	}
 	w.publishing, w.working = true, w.working || work
+	for _, c := range s.centrals() {
+		s.serve(c)
+	}
 	s.markDirty() // an earlier run may have left entries unpublished
 }
 
-// serve starts what works for one store; the worker is locked.
-func (s *Station) serve(c *central, publish, work bool) {
-	if c.stop == nil && (publish || work) {
-		c.ctx, c.stop = context.WithCancel(s.work.ctx)
+// serveFresh starts what works for the stores that came with a configuration.
+func (s *Station) serveFresh() {
+	s.work.mu.Lock()
+	defer s.work.mu.Unlock()
+	if s.work.ended {
+		return
 	}
-	if publish {
+	for _, c := range s.centrals() {
+		s.serve(c)
+	}
+}
+
+// serve starts what shall work for one store and does not yet; the worker is
+// locked.
+func (s *Station) serve(c *central) {
+	w := &s.work
+	if c.stop == nil && w.publishing {
+		c.ctx, c.stop = context.WithCancel(w.ctx)
+	}
+	if w.publishing && !c.publishing {
+		c.publishing = true
 		c.serving.Go(func() { s.publishing(c.ctx, c) })
 	}
-	if work {
-		c.serving.Go(func() { s.upload(c.ctx, c) })
-		if s.o.Daemon {
-			c.serving.Go(func() { s.scrubbing(c.ctx, c) })
-			c.serving.Go(func() { s.reaping(c.ctx, c) })
-		}
+	if !w.working || c.working {
+		return
+	}
+	c.working = true
+	c.serving.Go(func() { s.upload(c.ctx, c) })
+	if s.o.Daemon {
+		c.serving.Go(func() { s.scrubbing(c.ctx, c) })
+		c.serving.Go(func() { s.reaping(c.ctx, c) })
 	}
 }
 

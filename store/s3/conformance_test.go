@@ -79,10 +79,13 @@ func (b bench) noMoreVersions(t *testing.T, prefix string) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
+	for _, tt := range []struct {
+		kind   string
+		secure bool
+	}{{testbench.VersityGW, false}, {testbench.VersityGW, true}, {testbench.MinIO, false}, {testbench.MinIO, true}} {
+		t.Run(fmt.Sprintf("%s, TLS %v", tt.kind, tt.secure), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, kind, false, true)
+			b := newBench(t, tt.kind, tt.secure, true)
 			storetest.Run(t, func(t *testing.T) store.Store { return open(t, b.options(newPrefix(), configs.LockCompliance)) })
 			b.noMoreVersions(t, "dock/")
 		})

@@ -150,6 +150,12 @@ func (r *Reader) explain(err error) error {
 		return &strangerError{what: "an answer that is not of S3"}
 	}
 	var u *url.Error
+	if errors.Is(err, store.ErrDenied) { // there are no keys to send
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return err
+	}
 	var network net.Error
 	if !errors.As(err, &u) && !errors.As(err, &network) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err

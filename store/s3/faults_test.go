@@ -139,13 +139,14 @@ func testLostReplace(t *testing.T, b bench) {
 }
 
 // testResume cuts an upload and goes on in another process: no part that is
-// there is sent again.
+// there is sent again, and the clip is locked as long as it is asked for then.
 func testResume(t *testing.T, b bench) {
 	const parts = 5
 	prefix, journal := newPrefix(), &memory{}
 	options := b.options(prefix, configs.LockGovernance)
 	options.Journal = journal
 	o := storetest.Object(t, storetest.Random((parts-1)*storetest.PartSize+1, 31))
+	o.Until = time.Now().Add(time.Hour)
 
 	s, wire := wired(t, options)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -170,9 +171,13 @@ func testResume(t *testing.T, b bench) {
 	}
 
 	s, wire = wired(t, options)
+	o.Until = o.Until.Add(time.Hour)
 	info, err := s.Put(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if info.Until.Before(o.Until) {
+		t.Errorf("locked until %v, want %v", info.Until, o.Until)
 	}
 	if sent := wire.Passed(http.MethodPut, "partNumber="); sent != parts-there {
 		t.Errorf("%d parts were sent with %d of %d there", sent, there, parts)

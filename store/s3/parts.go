@@ -40,8 +40,11 @@ func (s *Store) putParts(ctx context.Context, o store.Object, p *plan) (store.In
 				return info, errors.Join(err, s.abandon(ctx, name))
 			}
 		case isCorrupt(err), hasCode(err, "InvalidPart", "InvalidPartOrder", "EntityTooSmall"):
-			if err := p.reread(ctx); err != nil || start == starts {
-				return store.Info{}, errors.Join(err, s.abandon(ctx, name))
+			if bad := p.reread(ctx); bad != nil {
+				return store.Info{}, errors.Join(bad, s.abandon(ctx, name))
+			}
+			if start == starts {
+				return store.Info{}, errors.Join(altered(err), s.abandon(ctx, name))
 			}
 		case errors.Is(err, store.ErrDamaged):
 			return store.Info{}, errors.Join(err, s.abandon(ctx, name))
@@ -54,6 +57,8 @@ func (s *Store) putParts(ctx context.Context, o store.Object, p *plan) (store.In
 	}
 }
 
+// confirmParts also sees to the lock: that of an upload which an earlier run
+// began is the one that was wanted then.
 func (s *Store) confirmParts(ctx context.Context, o store.Object, p *plan, written pin) (store.Info, error) {
 	w := write{name: store.Name(o.Digest), size: o.Size, crc: p.crc}
 	h, err := s.confirm(ctx, w, written)
@@ -63,7 +68,11 @@ func (s *Store) confirmParts(ctx context.Context, o store.Object, p *plan, writt
 	if err != nil {
 		return store.Info{}, err
 	}
-	return h.info, s.forget(w.name)
+	info, err := s.extend(ctx, h, o)
+	if err != nil {
+		return store.Info{}, err
+	}
+	return info, s.forget(w.name)
 }
 
 // sendParts brings all parts to the store and makes one object of them.

@@ -73,7 +73,7 @@ func (s *Store) putWhole(ctx context.Context, o store.Object, p *plan) (store.In
 			return h.info, err
 		case isRefused(err), errors.Is(err, errThere):
 			return s.settle(ctx, o, "")
-		case !isCorrupt(err) || again:
+		case !isCorrupt(err):
 			return store.Info{}, err
 		}
 		// The bytes that arrived are not those that were hashed: either the
@@ -81,7 +81,20 @@ func (s *Store) putWhole(ctx context.Context, o store.Object, p *plan) (store.In
 		if err := p.reread(ctx); err != nil {
 			return store.Info{}, err
 		}
+		if again {
+			return store.Info{}, altered(err)
+		}
 	}
+}
+
+// altered is what is left to say when the file was read again and is right, and
+// the store gets other bytes all the same: it is the way there that is wrong,
+// and the clip must not be taken for a damaged one.
+func altered(err error) error {
+	if !isCorrupt(err) {
+		return err
+	}
+	return &strangerError{what: "clips that are right on the dock arrive with other bytes"}
 }
 
 // settle compares what is there with the object and sees to its retention.

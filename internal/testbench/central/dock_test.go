@@ -207,7 +207,10 @@ func (d *dock) awaitAlarm(code string, words ...string) error {
 // awaitQuiet waits until no alarm stands.
 func (d *dock) awaitQuiet() {
 	d.t.Helper()
-	await(d.t, "no alarm stands", func() bool { return len(d.status().Alarms) == 0 })
+	await(d.t, "no alarm stands and the log is shown", func() bool {
+		s := d.status()
+		return len(s.Alarms) == 0 && s.Published == s.Size
+	})
 }
 
 // verified reads everything back from a store and wants it whole.
