@@ -339,6 +339,7 @@ var english = map[string]string{
 	"doctor.log.ok":            "log %s is the one the stores know",
 	"doctor.log.bad":           "a store holds another history of log %s",
 	"doctor.log.bad.do":        "another dock wrote this log, or the state is from a backup: stop the daemon and run: custodock log recover",
+	"colon":                    ": ",
 	"doctor.store.ok":          "store %s at %s answers",
 	"doctor.store.bad":         "store %s at %s does not answer",
 	"doctor.store.bad.do":      "mount it or mend its connection; the cause",

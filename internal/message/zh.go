@@ -338,6 +338,7 @@ var chinese = map[string]string{
 	"doctor.log.ok":            "日志 %s 与各存储一致",
 	"doctor.log.bad":           "有存储中的日志 %s 与本站不一致",
 	"doctor.log.bad.do":        "该日志由另一采集站写入，或本站由备份恢复：请停止服务后运行 custodock log recover",
+	"colon":                    "：",
 	"doctor.store.ok":          "存储 %s（%s）有应答",
 	"doctor.store.bad":         "存储 %s（%s）没有应答",
 	"doctor.store.bad.do":      "请挂载存储或修复连接；原因",
