@@ -162,7 +162,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"store scheme", "stores: [{name: a, url: 'ftp://x'}]\n", 1, 25, "file:///path"},
 		{"lock of a folder", "stores: [{name: a, url: 'file:///a', lock: none}]\n", 1, 44, "is a folder"},
 		{"unknown lock", "stores: [{name: a, url: 's3://b', lock: worm}]\n", 1, 41, "compliance"},
-		{"lock in url", "stores: [{name: a, url: 's3://b?lock=worm'}]\n", 1, 25, "endpoint, region, lock and days"},
+		{"lock in url", "stores: [{name: a, url: 's3://b?lock=worm'}]\n", 1, 25, "lock \"worm\"; use compliance, governance or none"},
 		{"endpoint without scheme", "stores: [{name: a, url: 's3://b?endpoint=h:9000'}]\n", 1, 25, "https://host:port"},
 		{"half a client certificate", "stores: [{name: a, url: 's3://b', cert: /c}]\n", 1, 41, "cert_key"},
 		{"proxy with a password", "stores: [{name: a, url: 's3://b', proxy: 'http://a:b@c'}]\n", 1, 42, "without a password"},

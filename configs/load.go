@@ -179,6 +179,8 @@ func queryProblem(q url.Values) string {
 			}
 		case key == "region" && shortName.MatchString(v):
 		case key == "lock" && (v == LockNone || v == LockGovernance || v == LockCompliance):
+		case key == "lock":
+			return fmt.Sprintf("lock %q; use %s, %s or %s", v, LockCompliance, LockGovernance, LockNone)
 		case key == "days":
 			if n, err := strconv.Atoi(v); err != nil || n < 1 || n > 36500 {
 				return fmt.Sprintf("days %q; use 1 to 36500", v)

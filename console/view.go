@@ -104,7 +104,7 @@ func AlarmText(a ingest.Alarm, lang string) (title, do string) {
 	}
 	title = fmt.Sprintf(title, inside...)
 	if rest := a.Args[room:]; len(rest) > 0 {
-		title += ": " + message.Line(strings.Join(rest, ", "))
+		title += message.T(lang, "colon") + message.Line(strings.Join(rest, ", "))
 	}
 	return title, do
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/custodock/custodock/access"
 	"github.com/custodock/custodock/console"
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
@@ -41,6 +42,9 @@ func (a *app) doctorCmd() *cobra.Command {
 			})
 			if err != nil && errors.Is(err, cmd.Context().Err()) {
 				return err
+			}
+			if errors.Is(err, access.ErrDenied) && len(found) == 0 {
+				return err // the dock was reached: nothing about it needs mending
 			}
 			if err != nil {
 				// A state that cannot even be opened is the first thing to mend.
@@ -165,7 +169,7 @@ func (a *app) conditionText(c ingest.Condition) (text, mend string) {
 		return text, message.Line(c.Mend)
 	}
 	if c.Code == "store" || c.Code == "state" || c.Code == "inspect" || found == "lost" {
-		mend += ": " + message.Line(c.Mend) // the cause, which only the dock knows
+		mend += a.say("colon") + message.Line(c.Mend) // the cause, which only the dock knows
 	}
 	return text, mend
 }

@@ -35,7 +35,8 @@ func (a *app) followCmd() *cobra.Command {
 		Short: a.say("cmd.log.follow"),
 		Args:  cobra.NoArgs,
 	}
-	cmd.Flags().Int64Var(&after, "after", -1, a.say("flag.after"))
+	// What is not given is not the whole log, so no number is shown for it.
+	cmd.Flags().Int64Var(&after, "after", 0, a.say("flag.after"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if after < -1 {
 			return usagef("--after %d: give the id of an event, or -1 for the whole log", after)

@@ -149,6 +149,7 @@ func TestOfficersNeedNoRoot(t *testing.T) {
 		{"officer takes in", officer, []string{"--state", state, "ingest", "--case", "A-17", camera}, 0, "1 stored", ""},
 		{"officer checks", officer, []string{"--state", state, "log", "checkpoint"}, 5, "", "it needs role auditor or admin: have the dock's admin add you to group news or backup"},
 		{"auditor checks", auditor, []string{"--state", state, "log", "checkpoint"}, 0, "/", ""},
+		{"officer asks for conditions", officer, []string{"doctor"}, 5, "", "it needs role auditor or admin"},
 		{"auditor takes in", auditor, []string{"--state", state, "ingest", camera}, 5, "", "it needs role officer or admin"},
 		{"nobody looks", nobody, []string{"--state", state, "status"}, 5, "", "user id 4244: not allowed for this user: it needs role officer or auditor or admin"},
 		{"nobody looks without --state", nobody, []string{"status"}, 5, "", "not allowed for this user"},
@@ -157,6 +158,9 @@ func TestOfficersNeedNoRoot(t *testing.T) {
 		code, out, problem := c.who.custodock(t, c.args...)
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(problem, c.problem) || (c.problem == "") != (problem == "") {
 			t.Errorf("%s: exit %d\n%s%s", c.name, code, out, problem)
+		}
+		if c.code == 5 && out != "" {
+			t.Errorf("%s: denied, and yet told %q", c.name, out)
 		}
 		if c.problem != "" && strings.Count(problem, "\n") != 1 {
 			t.Errorf("%s: more than one line: %q", c.name, problem)

@@ -58,18 +58,11 @@ func storePath(raw string) (string, error) {
 	}
 	switch {
 	case u.Scheme != "file":
-		return "", usagef("store %q: there are no %s stores: write file:///path or s3://bucket/prefix?endpoint=https://…", raw, quoteScheme(u.Scheme))
+		return "", usagef("store %q: a store begins with file:/// or s3://: write file:///path or s3://bucket/prefix?endpoint=https://…", raw)
 	case u.Host != "" && u.Host != "localhost", !filepath.IsAbs(u.Path), u.RawQuery != "", u.Fragment != "":
 		return "", usagef("store %q: write file:///path with three slashes and nothing behind the path", raw)
 	}
 	return filepath.Clean(u.Path), nil
-}
-
-func quoteScheme(scheme string) string {
-	if scheme == "" {
-		return "nameless"
-	}
-	return scheme + "://"
 }
 
 // openStore opens a store for the engine.
@@ -94,7 +87,7 @@ type reader interface {
 // taken too: an auditor gets a folder, not a URL.
 func openReader(ctx context.Context, cfg configs.Store) (reader, error) {
 	if isS3(cfg.URL) {
-		return s3.Open(ctx, s3.Options{Store: cfg})
+		return s3.OpenReader(ctx, s3.Options{Store: cfg})
 	}
 	path := cfg.URL
 	if strings.Contains(cfg.URL, "://") || strings.HasPrefix(cfg.URL, "file:") {

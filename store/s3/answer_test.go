@@ -228,6 +228,10 @@ func TestAway(t *testing.T) {
 	defer secure.Close()
 	_, err = openQuickly(t, fakeOptions(secure.URL))
 	wantSentence(t, err, store.ErrStranger, "set ca")
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	_, err = openQuickly(t, fakeOptions(strings.Replace(plain.URL, "http:", "https:", 1)))
+	wantSentence(t, err, store.ErrStranger, "write http://")
 }
 
 // TestAcceptedAndGone answers that a write was done, and keeps nothing of it.

@@ -131,7 +131,12 @@ func isUntrusted(err error) bool {
 	var record tls.RecordHeaderError
 	var alert *net.OpError // of package tls, which names it so
 	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) || errors.As(err, &verify) ||
-		errors.As(err, &record) || errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+		errors.As(err, &record) || errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error")
+}
+
+// isPlain reports that the other end was asked for TLS and answered without.
+func isPlain(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
 // explain makes one sentence of an error: what is wrong and who mends it how.
@@ -162,6 +167,9 @@ func (r *Reader) explain(err error) error {
 	}
 	if u != nil {
 		err = u.Err // without the URL, which is long
+	}
+	if isPlain(err) {
+		return fmt.Errorf("%w: %s speaks no TLS: %q; correct the port of endpoint, or write http:// if plain it shall be", store.ErrStranger, r.where.endpoint(), short(err.Error()))
 	}
 	if isUntrusted(err) {
 		return fmt.Errorf("%w: %s is not trusted: %q; set ca to the file of its authority, and cert where it wants one", store.ErrStranger, r.where.endpoint(), short(err.Error()))

@@ -107,16 +107,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// OpenReader opens a bucket for reading only, for someone with a URL and keys
-// in the environment.
-func OpenReader(ctx context.Context, raw string, getenv func(string) string) (*Reader, error) {
-	r, err := newReader(&Options{Store: configs.Store{URL: raw}, Getenv: getenv})
+// OpenReader opens a bucket for reading only. An auditor's keys suffice: of its
+// lock nothing is asked.
+func OpenReader(ctx context.Context, o Options) (*Reader, error) {
+	r, err := newReader(&o)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("open store %q: %w", o.Store.URL, err)
 	}
 	if err := r.knock(ctx); err != nil {
 		_ = r.Close()
-		return nil, fmt.Errorf("open store: %w", r.explain(err))
+		return nil, fmt.Errorf("open store %q: %w", o.Store.URL, r.explain(err))
 	}
 	return r, nil
 }
