@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/manifest"
@@ -16,6 +17,7 @@ type central struct {
 	name      string
 	cfg       configs.Store
 	wake      chan struct{} // new rows wait
+	hurry     atomic.Bool   // what kept it from taking clips is over
 	scrub     chan struct{} // something may be read back
 	publisher publisher
 	unlocked  sync.Once          // said that it locks nothing
@@ -63,7 +65,7 @@ func (c *central) use(f func(store.Store) error) error {
 		err := c.trouble
 		c.mu.Unlock()
 		if err == nil {
-			err = store.ErrNotExist
+			err = store.ErrAway
 		}
 		return fmt.Errorf("store %s is away: %w", c.name, err)
 	}

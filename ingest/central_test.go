@@ -15,6 +15,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/dir"
@@ -99,8 +100,9 @@ func TestConsent(t *testing.T) {
 	s := openStation(t, o)
 	cam := t.TempDir()
 	write(t, filepath.Join(cam, "a.mp4"), "bytes")
-	sum, results, err := try(t, s, cam, 50*time.Millisecond)
-	if err != nil || sum.Recorded != 1 || !strings.Contains(results["a.mp4"].Error, "say yes") {
+	began := time.Now()
+	sum, results, err := try(t, s, cam, time.Hour) // nobody waits for a yes
+	if err != nil || sum.Recorded != 1 || !strings.Contains(results["a.mp4"].Error, "say yes") || time.Since(began) > testbench.Patience {
 		t.Fatalf("before the yes: %+v, %+v, %v", sum, results, err)
 	}
 	if names, err := os.ReadDir(path); err != nil || len(names) != 1 {

@@ -72,6 +72,18 @@ func (s *Station) consented(ctx context.Context, c *central) error {
 		c.name, days(retain), ErrConsent)
 }
 
+// needsYes reports whether too few stores are left that take clips without
+// somebody's yes.
+func (s *Station) needsYes() bool {
+	stores, open := s.centrals(), 0
+	for _, c := range stores {
+		if !errors.Is(c.problem(), ErrConsent) {
+			open++
+		}
+	}
+	return open < s.wanted(len(stores))
+}
+
 func days(d time.Duration) int64 { return int64(d / (24 * time.Hour)) }
 
 // locks asks the store once whether it can lock objects.
@@ -100,6 +112,16 @@ func (c *central) locks(ctx context.Context) (bool, error) {
 	c.lockable = known
 	c.mu.Unlock()
 	return can, nil
+}
+
+// recheckLock has a store asked again whether it locks when it took a clip
+// without the lock that it was to have.
+func (c *central) recheckLock(o store.Object, info store.Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !o.Until.IsZero() && info.Lock == "" && c.lockable == lockable {
+		c.lockable = lockUnknown
+	}
 }
 
 // place is what of a store's URL says where it is.
@@ -165,6 +187,7 @@ func (s *Station) Agree(ctx context.Context, name string) error {
 			return err
 		}
 		s.storeAlarm(c, nil)
+		c.hurry.Store(true)
 		ring(c.wake)
 		s.markDirty()
 		return nil

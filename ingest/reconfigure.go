@@ -98,7 +98,7 @@ func (s *Station) RefuseConfig(err error) {
 func (s *Station) samePlace(st configs.Store) error {
 	var was string
 	_ = s.db.View(func(tx *bbolt.Tx) error {
-		was = known(tx, st.Name)
+		was = known(tx, st.Name, st.URL)
 		return nil
 	})
 	if _, local := localPath(st.URL); !local || was == "" || placeOf(st.URL) == was {

@@ -181,8 +181,9 @@ func (d *docking) wake() {
 	}
 }
 
-// awaitStores waits until every clip of the docking is in every store. When ctx
-// ends first, the clips left are reported as safe on the dock only.
+// awaitStores waits until every clip of the docking is in enough stores. When
+// ctx ends first, or nothing but a person's yes would help, the clips left are
+// reported as safe on the dock only.
 func (d *docking) awaitStores(ctx context.Context) {
 	for {
 		d.mu.Lock()
@@ -191,8 +192,14 @@ func (d *docking) awaitStores(ctx context.Context) {
 		if left == 0 {
 			return
 		}
+		news := d.s.change.next()
+		if d.s.needsYes() {
+			d.giveUp()
+			return
+		}
 		select {
 		case <-d.settled:
+		case <-news:
 		case <-ctx.Done():
 			d.giveUp()
 			return

@@ -22,6 +22,7 @@ import (
 const (
 	scrubAgain  = 24 * time.Hour   // after a copy was found to be another
 	scrubYields = 10 * time.Minute // to cameras and uploads, at most
+	scrubBreath = time.Second      // before what could not be read is read again
 	scrubBurst  = hash.BufferSize
 )
 
@@ -141,7 +142,10 @@ func (b *scrubber) one(ctx context.Context) error {
 	}
 	b.rate.SetLimit(rate.Limit(b.s.conf().Scrub.Rate))
 	var seen sight
-	err = b.c.use(func(st store.Store) error { return b.read(ctx, st, r, pin, &seen) })
+	read := func() error { return b.c.use(func(st store.Store) error { return b.read(ctx, st, r, pin, &seen) }) }
+	if err = read(); err != nil && b.s.pause(ctx, scrubBreath) == nil {
+		err = read() // a line that was cut is no fault of the clip
+	}
 	switch {
 	case errors.Is(err, store.ErrNotExist), errors.Is(err, store.ErrDamaged):
 		seen.wrong = err

@@ -117,7 +117,7 @@ func (s *Station) reach(ctx context.Context, c *central) error {
 	}
 	var was, named, id string
 	_ = s.db.View(func(tx *bbolt.Tx) error {
-		was, named = known(tx, c.name), namedAt(tx, c.cfg.URL)
+		was, named = known(tx, c.name, c.cfg.URL), namedAt(tx, c.cfg.URL)
 		return nil
 	})
 	_, local := localPath(c.cfg.URL)

@@ -46,6 +46,7 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	case info.Size != j.q.Size: // the spool file would go on its word
 		return fmt.Errorf("store %s says it has %d bytes of clip %s, which has %d: verify the store", c.name, info.Size, clipName(s.log, j.n), j.q.Size)
 	}
+	c.recheckLock(o, info)
 	if err := s.enterStored(ctx, c, j, info); err != nil {
 		return err
 	}
@@ -103,6 +104,10 @@ func (s *Station) versionIn(c *central, j job) (version string) {
 // errClip marks a failure that is the clip's own: the store is well.
 var errClip = errors.New("dock its camera again")
 
+// errElsewhere marks a clip whose bytes are in a store that is away: nothing is
+// lost, and this store is well.
+var errElsewhere = errors.New("its bytes are in a store that is away")
+
 // ensureSpooled brings the clip's bytes back into the spool from another store
 // when they are not there: a store that was added later gets everything so.
 func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
@@ -110,14 +115,24 @@ func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
 	if isFile(path) {
 		return nil
 	}
+	r, err := s.rowOf(j.n)
+	if err != nil {
+		return err
+	}
 	lost := fmt.Errorf("%w: its spool file %s is lost", errClip, path)
 	for _, other := range s.centrals() {
-		if other == c {
+		if _, has := r.Stored[other.name]; !has || other == c {
 			continue
 		}
-		err := other.use(func(st store.Store) error { return s.fetch(ctx, st, j) })
+		pin, err := s.pinned(r, other.name)
 		if err == nil {
+			err = other.use(func(st store.Store) error { return s.fetch(ctx, st, j, pin.Str("version")) })
+		}
+		switch {
+		case err == nil:
 			return nil
+		case !errors.Is(err, store.ErrNotExist) && !errors.Is(err, store.ErrDamaged):
+			return fmt.Errorf("%w: %w", errElsewhere, err)
 		}
 		lost = fmt.Errorf("%w, and cannot be fetched: %w", lost, err)
 	}
@@ -125,8 +140,8 @@ func (s *Station) ensureSpooled(ctx context.Context, c *central, j job) error {
 }
 
 // fetch copies an object of a store into the spool and checks it on the way.
-func (s *Station) fetch(ctx context.Context, st store.Store, j job) error {
-	in, err := st.Open(ctx, store.Name(j.q.SHA256), "")
+func (s *Station) fetch(ctx context.Context, st store.Store, j job, version string) error {
+	in, err := st.Open(ctx, store.Name(j.q.SHA256), version)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/custodock/custodock/configs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -110,7 +112,7 @@ func TestFetchedUnsynced(t *testing.T) {
 	until(t, s, "let go", func(Status) bool { return spoolFiles(t, s) == 0 })
 	j := job{q: queued{SHA256: digestFor(t, results["a.mp4"]), Size: 5}}
 	fetch := func() error {
-		return s.centrals()[0].use(func(st store.Store) error { return s.fetch(context.Background(), st, j) })
+		return s.centrals()[0].use(func(st store.Store) error { return s.fetch(context.Background(), st, j, "") })
 	}
 	if err := s.spool.syncer.Close(); err != nil {
 		t.Fatal(err)
@@ -122,4 +124,38 @@ func TestFetchedUnsynced(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	s.spool.broken = nil // it is closed already
+}
+
+// TestElsewhere: a store that joins while the only holder of a clip is away gets
+// it later; the clip is not called lost.
+func TestElsewhere(t *testing.T) {
+	o, _ := archived(t)
+	path := strings.TrimPrefix(o.Config.Stores[0].URL, "file://")
+	if err := os.Rename(path, path+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Stores = append(o.Config.Stores, configs.Store{Name: "second", URL: "file://" + filepath.Join(t.TempDir(), "second")})
+	s := openStation(t, o)
+	s.startWork()
+	until(t, s, "asked for", func(st Status) bool { return st.Queue[1].Clips == 1 && st.Published == 0 })
+	c := s.centrals()[1]
+	jobs, err := s.jobs("second", -1)
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("%+v, %v", jobs, err)
+	}
+	if err := s.send(context.Background(), c, jobs[0]); !errors.Is(err, errElsewhere) || errors.Is(err, errClip) {
+		t.Errorf("while its store is away: %v", err)
+	}
+	if _, lost := s.alarms.stands("clip_lost"); lost {
+		t.Error("the clip is called lost")
+	}
+	if err := os.Rename(path+"-away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reach(context.Background(), s.centrals()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send(context.Background(), c, jobs[0]); err != nil {
+		t.Errorf("when it is back: %v", err)
+	}
 }

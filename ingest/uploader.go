@@ -145,6 +145,9 @@ func (u *uploader) idle() time.Duration {
 
 // woken looks again at clips whose spool file a docking may have brought back.
 func (u *uploader) woken() {
+	if u.c.hurry.Swap(false) {
+		u.until = time.Time{}
+	}
 	for n, d := range u.retry {
 		if isFile(u.s.spool.path(d.job.q.SHA256)) {
 			u.retry[n] = deferred{job: d.job}
@@ -163,6 +166,9 @@ func (u *uploader) settle(ctx context.Context, r result) {
 		u.failures = 0
 		u.s.storeAlarm(u.c, nil)
 	case ctx.Err() != nil:
+	case errors.Is(r.err, errElsewhere):
+		u.s.logger.Debug("store clip", "stage", "store", "clip", clipName(u.s.log, r.job.n), "err", r.err)
+		u.retry[r.job.n] = deferred{r.job, time.Now().Add(clipRetry)}
 	case errors.Is(r.err, errClip):
 		name := clipName(u.s.log, r.job.n)
 		u.s.alarms.raise("clip_lost", r.err, u.s.now(), name)

@@ -31,10 +31,13 @@ func placeOf(raw string) string {
 }
 
 // known is the place that a name stands for, "" before it was first opened.
-// Older states kept it under name and URL.
-func known(tx *bbolt.Tx, name string) string {
+// Older states kept it under name and URL, perhaps several.
+func known(tx *bbolt.Tx, name, raw string) string {
 	meta := tx.Bucket(metaBucket)
 	if p := meta.Get(placeKey(name)); p != nil {
+		return string(p)
+	}
+	if p := meta.Get([]byte("store " + name + " " + raw)); p != nil {
 		return string(p)
 	}
 	prefix := []byte("store " + name + " ")
@@ -69,7 +72,7 @@ func (s *Station) nameStores(stores []configs.Store) ([]configs.Store, error) {
 		for _, st := range stores {
 			taken[st.Name] = true
 			_, local := localPath(st.URL)
-			if was := known(tx, st.Name); st.Name != "" && !local && was != "" && was != bucket(st.URL) {
+			if was := known(tx, st.Name, st.URL); st.Name != "" && !local && was != "" && was != bucket(st.URL) {
 				return fmt.Errorf("store %s at %s: clips are entered as stored under that name at %s: give the new place another name", st.Name, st.URL, was)
 			}
 		}
@@ -88,22 +91,21 @@ func nameFor(tx *bbolt.Tx, raw string, taken map[string]bool) string {
 	if name := namedAt(tx, raw); name != "" && !taken[name] {
 		return name
 	}
-	place, free := placeOf(raw), ""
+	if place := placeOf(raw); place != "" {
+		cur := tx.Bucket(metaBucket).Cursor()
+		for k, v := cur.Seek(placeKey("")); bytes.HasPrefix(k, placeKey("")); k, v = cur.Next() {
+			if name := string(k[len(placeKey("")):]); string(v) == place && !taken[name] {
+				return name
+			}
+		}
+	}
 	for n := 1; ; n++ {
 		name := embedded
 		if n > 1 {
 			name = fmt.Sprintf("%s%d", embedded, n)
 		}
-		was := known(tx, name)
-		switch {
-		case taken[name]:
-		case was != "" && was == place:
+		if was := known(tx, name, raw); !taken[name] && (was == "" || was == placeOf(raw)) {
 			return name
-		case was == "" && free == "":
-			free = name
-		}
-		if was == "" && !taken[name] {
-			return free
 		}
 	}
 }

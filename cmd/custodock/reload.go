@@ -45,8 +45,8 @@ func (a *app) reloading(ctx context.Context, station *ingest.Station, log *slog.
 		r.file = abs
 	}
 	r.changed()
-	events, stop := watchFolder(filepath.Dir(r.file), log)
-	defer stop()
+	w := watchFolder(filepath.Dir(r.file), log)
+	defer w.close()
 	quiet := time.NewTimer(0)
 	<-quiet.C
 	defer quiet.Stop()
@@ -55,12 +55,12 @@ func (a *app) reloading(ctx context.Context, station *ingest.Station, log *slog.
 		case <-hup:
 			r.seen = [sha256.Size]byte{}
 			r.reload(ctx)
-		case e, open := <-events:
-			if !open {
-				events = nil
-			} else if e.Name == r.file || e.Op.Has(fsnotify.Create) { // a link beside it may have changed
+		case e := <-w.events:
+			if e.Name == r.file || e.Op.Has(fsnotify.Create) { // a link beside it may have changed
 				quiet.Reset(settle)
 			}
+		case <-w.errors: // events were lost: look
+			quiet.Reset(settle)
 		case <-quiet.C:
 			r.reload(ctx)
 		case <-ctx.Done():
@@ -69,21 +69,28 @@ func (a *app) reloading(ctx context.Context, station *ingest.Station, log *slog.
 	}
 }
 
+// folderWatch is what fsnotify tells of a folder; nothing where it cannot.
+type folderWatch struct {
+	events <-chan fsnotify.Event
+	errors <-chan error
+	close  func()
+}
+
 // watchFolder tells what changes in a folder. A watch on the file itself would
 // be lost when an editor puts another in its place. Without a watch there is
 // still SIGHUP.
-func watchFolder(dir string, log *slog.Logger) (<-chan fsnotify.Event, func()) {
+func watchFolder(dir string, log *slog.Logger) folderWatch {
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
 		if err = w.Add(dir); err == nil {
-			return w.Events, func() { _ = w.Close() }
+			return folderWatch{w.Events, w.Errors, func() { _ = w.Close() }}
 		}
 		_ = w.Close()
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		log.Warn("watch the configuration", "err", err)
 	}
-	return nil, func() {}
+	return folderWatch{close: func() {}}
 }
 
 // changed reports whether the file has another text than when it was last
