@@ -43,8 +43,8 @@ type board struct {
 }
 
 // Board is the page of the duty room's screen. It only shows; it answers on
-// loopback names alone. The language is ?lang=, else what the browser asks
-// for, else the configuration's.
+// loopback names alone. The language is ?lang=, else Chinese where the
+// configuration says so, else what the browser asks for.
 func Board(desk Desk, conf func() configs.Config) http.Handler {
 	b := &board{desk: desk, conf: conf, streams: make(chan struct{}, maxStreams), beat: heartbeat}
 	m := http.NewServeMux()
@@ -112,11 +112,11 @@ func (b *board) language(r *http.Request) string {
 	case message.English, message.Chinese:
 		return asked
 	}
+	if b.conf().Lang == message.Chinese {
+		return message.Chinese // somebody chose it; a kiosk's browser asks for English whoever stands before it
+	}
 	if lang := message.Accept(r.Header.Get("Accept-Language")); lang != "" {
 		return lang
-	}
-	if b.conf().Lang == message.Chinese {
-		return message.Chinese
 	}
 	return message.English
 }

@@ -230,7 +230,7 @@ func TestBoardOnlyShows(t *testing.T) {
 func TestBoardLanguage(t *testing.T) {
 	for _, c := range []struct{ config, query, accept, want string }{
 		{"en", "", "", "en"}, {"zh", "", "", "zh"}, {"en", "?lang=zh", "en-US", "zh"}, {"zh", "?lang=en", "zh-CN", "en"},
-		{"en", "", "zh-CN,zh;q=0.9", "zh"}, {"zh", "", "fr", "zh"}, {"", "?lang=xx", "", "en"},
+		{"en", "", "zh-CN,zh;q=0.9", "zh"}, {"zh", "", "fr", "zh"}, {"zh", "", "en-US,en;q=0.9", "zh"}, {"", "?lang=xx", "", "en"},
 	} {
 		page := get(t, Board(&fakeDesk{}, conf(c.config, "")), "/"+c.query, map[string]string{"Accept-Language": c.accept}).Body.String()
 		big := map[string]string{"en": "Dock a camera", "zh": "请插入执法记录仪"}[c.want]

@@ -54,7 +54,7 @@ func TestConditionsAreTrueWhenTheyFail(t *testing.T) {
 		{ingest.Condition{Code: "log", Args: []string{"dk3"}, Text: "log dk3 is the one the stores know", Mend: "x"},
 			"a store holds another history of log dk3", "请停止服务后运行 custodock log recover", "is the one"},
 		{ingest.Condition{Code: "store", Args: []string{"archive", "file:///a"}, Text: "store archive at file:///a answers", Mend: "not mounted"},
-			"store archive at file:///a does not answer\n      mount it or mend its connection; the cause: not mounted", "没有应答\n      请挂载存储或修复连接；原因：not mounted", " answers"},
+			"store archive at file:///a cannot be used\n      mend the cause: not mounted", "无法使用\n      请排除原因：not mounted", " answers"},
 		{ingest.Condition{Code: "state", Args: []string{"/s"}, Text: "state /s", Mend: "locked"},
 			"the state in /s cannot be opened\n      the cause: locked", "状态目录 /s 无法打开", ""},
 		{ingest.Condition{Code: "alarm", Args: []string{"store_full"}, Text: "store_full", Mend: "no space"},
