@@ -59,8 +59,9 @@ func (a *app) reloading(ctx context.Context, station *ingest.Station, log *slog.
 			if e.Name == r.file || e.Op.Has(fsnotify.Create) { // a link beside it may have changed
 				quiet.Reset(settle)
 			}
-		case <-w.errors: // events were lost: look
-			quiet.Reset(settle)
+		case err := <-w.errors:
+			log.Warn("watch the configuration", "err", err)
+			quiet.Reset(settle) // events were lost: look
 		case <-quiet.C:
 			r.reload(ctx)
 		case <-ctx.Done():
