@@ -116,9 +116,11 @@ func isUndialled(err error) bool {
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
+// isFull reports that the server has no room. MinIO says so by its own code while
+// it knows, and by the kernel's words when it finds out in the middle.
 func isFull(err error) bool {
 	a, ok := answerOf(err)
-	return ok && (a.StatusCode == http.StatusInsufficientStorage || strings.Contains(a.Code, "QuotaExceeded") ||
+	return ok && (a.StatusCode == http.StatusInsufficientStorage || a.Code == "InternalError" && strings.Contains(a.Message, "no space left on device") || strings.Contains(a.Code, "QuotaExceeded") ||
 		slices.Contains([]string{"XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"}, a.Code))
 }
 
