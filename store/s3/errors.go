@@ -143,7 +143,8 @@ func isPlain(err error) bool {
 
 // explain makes one sentence of an error: what is wrong and who mends it how.
 func (r *Reader) explain(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var wire *net.OpError // whose time-out calls itself the deadline of a context
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &wire) {
 		return err
 	}
 	if a, ok := answerOf(err); ok {

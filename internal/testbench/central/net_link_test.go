@@ -58,7 +58,7 @@ func TestOneWayLoss(t *testing.T) {
 	// The new process knows of no answer either.
 	p.Kill()
 	p = d.daemon()
-	d.alarmed("timeout", "store_unreachable")
+	d.alarmed("the store cannot be reached: ", "store_unreachable")
 	if n.Lost(testbench.Outof) == 0 || n.Lost(testbench.Into) > 0 {
 		t.Fatal("the fault never fired, or on the other way")
 	}
