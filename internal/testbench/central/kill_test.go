@@ -90,12 +90,16 @@ func TestKilled(t *testing.T) {
 			size = 17<<20 + rng.Int64N(1<<20) // two parts
 		}
 		files = append(files, testbench.Clips(t, filepath.Join(cam, fmt.Sprint(round)), 1+rng.IntN(2), size, rng.Uint64())...)
-		began, sent := time.Now(), c.line.Passed("PUT", "/dock/object/")
+		stored := func() int { return len(c.Versions(c.bucket, "dock/object/")) }
+		began, sent, had := time.Now(), c.line.Passed("PUT", "/dock/object/"), stored()
 		p := d.cmd("ingest", "--json", cam).Start(t)
 		delay := time.Duration(rng.Int64N(int64(span)))
 		if round%4 != 0 { // while objects are sent
 			await(t, "an object is sent", func() bool { return c.line.Passed("PUT", "/dock/object/") > sent || ended(p) })
 			delay %= 80 * time.Millisecond
+		}
+		if round%4 == 1 { // after one is there
+			await(t, "an object is stored", func() bool { return stored() > had || ended(p) })
 		}
 		r, killed := p.KillAfter(delay)
 		out := d.hear(r)
