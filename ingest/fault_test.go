@@ -2,14 +2,19 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/internal/testbench"
+	"github.com/custodock/custodock/manifest/ledger"
 )
 
 // camera makes three clips of 3 MiB on a camera with faults.
@@ -309,5 +314,27 @@ func TestRottedObject(t *testing.T) {
 	}
 	if spoolFiles(t, s) != 1 {
 		t.Error("the good copy is gone")
+	}
+}
+
+// TestStopCause: the database may say in words alone that its disk is read-only.
+func TestStopCause(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	lost := fmt.Errorf("%w: commit: mmap allocate error: %s", ledger.ErrStopped, unix.EROFS)
+	if err := s.stopCause(lost); errors.Is(err, unix.EROFS) {
+		t.Errorf("a disk that can be written is called read-only: %v", err)
+	}
+	if err := unix.Mount(s.state, s.state, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(s.state, unix.MNT_DETACH) })
+	if err := unix.Mount("", s.state, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stopCause(lost); !errors.Is(err, unix.EROFS) || !errors.Is(err, ledger.ErrStopped) {
+		t.Errorf("cause %v", err)
+	}
+	if err := s.stopCause(unix.EIO); errors.Is(err, unix.EROFS) {
+		t.Errorf("an error that did not stop the log was looked into: %v", err)
 	}
 }

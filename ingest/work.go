@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 )
@@ -121,13 +122,31 @@ func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error 
 	}
 	err := s.ensureRun(ctx)
 	if err == nil {
-		err = s.ledger.Commit(ctx, job)
+		err = s.stopCause(s.ledger.Commit(ctx, job))
 	}
 	if err != nil && ctx.Err() == nil {
 		s.diskAlarm(spoolError(err)) // before the daemon ends, which tells it to a person
 	}
 	if errors.Is(err, ledger.ErrStopped) {
 		s.broken.Do(func() { close(s.stopped) })
+	}
+	return err
+}
+
+// stopCause asks the disk why the log stopped, since the database keeps only the
+// words of some errors. It tries to write: from Linux 6.15 on a file system that
+// stopped for an error of its own does not show as read-only in statfs.
+func (s *Station) stopCause(err error) error {
+	if !errors.Is(err, ledger.ErrStopped) || errors.Is(err, unix.EROFS) {
+		return err
+	}
+	f, no := os.CreateTemp(s.state, durable.TempPrefix+"*")
+	if no == nil {
+		_ = f.Close()
+		no = os.Remove(f.Name())
+	}
+	if errors.Is(no, unix.EROFS) {
+		return fmt.Errorf("%w: %w", err, unix.EROFS)
 	}
 	return err
 }
