@@ -39,6 +39,7 @@ type Config struct {
 	Alarms     Alarms   `yaml:"alarms"`      // when a person is called, and how
 	Access     Access   `yaml:"access"`      // who may do what through the socket
 	Roots      []string `yaml:"roots"`       // folders under which mounts are cameras
+	Mounter    string   `yaml:"mounter"`     // socket of the privileged helper that mounts cameras; "" is none
 	Drops      []Drop   `yaml:"drops"`       // folders that files are copied into
 	Bays       []Bay    `yaml:"bays"`        // names of the physical ports
 	Board      string   `yaml:"board"`       // host:port of the board; "" is no board

@@ -29,6 +29,7 @@ func (s *Station) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.serveDrops(ctx) })
 	g.Go(func() error { return s.serveMounts(ctx) })
+	g.Go(func() error { return s.serveUSB(ctx) })
 	g.Go(func() error { return s.watch(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

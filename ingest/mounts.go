@@ -44,17 +44,22 @@ func (s *Station) serveMounts(ctx context.Context) error {
 	for _, cancel := range m.docked {
 		cancel(nil)
 	}
+	s.leave(g)
+	return err
+}
+
+// leave waits for dockings that were told to end, but not for ever.
+func (s *Station) leave(dockings *errgroup.Group) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = g.Wait() // dockings tell their bays, not us
+		_ = dockings.Wait() // dockings tell their bays, not us
 	}()
 	select {
 	case <-ended:
 	case <-time.After(abandonAfter):
 		s.logger.Warn("stopping without a camera that does not answer", "stage", "read")
 	}
-	return err
 }
 
 // listen looks again whenever the configuration changed.
@@ -84,7 +89,7 @@ func (m *mounts) change(c mount.Change) {
 		m.table[came.ID] = came
 	}
 	for id, there := range m.table {
-		if m.docked[id] != nil || !mount.UnderRoots(there, m.s.conf().Roots) {
+		if m.docked[id] != nil || m.s.claims.has(there.DevID) || !mount.UnderRoots(there, m.s.conf().Roots) {
 			continue
 		}
 		ctx, cancel := context.WithCancelCause(m.ctx)

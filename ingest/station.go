@@ -49,6 +49,8 @@ type Options struct {
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
+
+	Bus Bus // nil is the machine's own
 }
 
 // StoreRequest asks for one configured store to be opened. An ID that is not ""
@@ -82,6 +84,7 @@ type Station struct {
 	spool    *spool
 	profiles profile.Set
 
+	claims     claims
 	retryPause time.Duration // before a file that would not keep still is read again
 
 	run     runEntry
@@ -121,6 +124,9 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = kernelClock
+	}
+	if o.Bus == nil {
+		o.Bus = machine{}
 	}
 	s := &Station{
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
