@@ -34,8 +34,12 @@ func (s Sysfs) portOf(link string) string {
 	if err != nil {
 		return ""
 	}
+	return lastPort(target)
+}
+
+func lastPort(path string) string {
 	port := ""
-	for elem := range strings.SplitSeq(target, "/") {
+	for elem := range strings.SplitSeq(path, "/") {
 		if IsPort(elem) {
 			port = elem
 		}
