@@ -44,12 +44,12 @@ func (s *Station) serveMounts(ctx context.Context) error {
 	for _, cancel := range m.docked {
 		cancel(nil)
 	}
-	s.leave(g)
+	s.waitDockings(g)
 	return err
 }
 
-// leave waits for dockings that were told to end, but not for ever.
-func (s *Station) leave(dockings *errgroup.Group) {
+// waitDockings waits for dockings that were told to end, but not for ever.
+func (s *Station) waitDockings(dockings *errgroup.Group) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -14,6 +14,7 @@ import (
 	"github.com/custodock/custodock/device/mount"
 	"github.com/custodock/custodock/device/mounter"
 	"github.com/custodock/custodock/device/usb"
+	"github.com/custodock/custodock/store/dir"
 )
 
 const (
@@ -65,7 +66,7 @@ func (s *Station) serveUSB(ctx context.Context) error {
 	g.Go(func() error { return p.watch(ctx, news) })
 	g.Go(func() error { return p.serve(ctx, news) })
 	err := g.Wait()
-	s.leave(&dockings)
+	s.waitDockings(&dockings)
 	return err
 }
 
@@ -134,8 +135,9 @@ func (p *ports) look() error {
 	return nil
 }
 
-// ours reports whether the volume is for the mounter: where there is none, and
-// where something else has mounted it as a camera, the mount table decides.
+// ours reports whether the volume is for the mounter. Where there is none the
+// mount table decides, and what somebody else has mounted, such as an archive
+// disk, is left to them.
 func (p *ports) ours(devID string) bool {
 	socket := p.s.conf().Mounter
 	if socket == "" {
@@ -152,7 +154,7 @@ func (p *ports) ours(devID string) bool {
 		defer func() { _ = table.Close() }()
 		mounts, err := mount.Parse(table)
 		for _, m := range mounts {
-			if m.DevID == devID && mount.UnderRoots(m, p.s.conf().Roots) {
+			if m.DevID == devID {
 				return false
 			}
 		}
@@ -212,6 +214,9 @@ func (s *Station) mountOnce(ctx context.Context, dev usb.Device, v usb.Volume) (
 	folder, err := device.FromFile(m.Dir, "usb "+dev.Path+" "+v.Name)
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
+	}
+	if mark, err := folder.Open(dir.Marker); err == nil {
+		return nil, errors.Join(fmt.Errorf("dock %s: it is an archive disk: a store is never a source", printable(dev.Path)), mark.Close(), folder.Close(), m.Close())
 	}
 	ids := m.Identities
 	if dev.Serial != "" {
