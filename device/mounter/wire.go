@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,7 +72,6 @@ func (w *wire) keep(oob []byte) {
 			continue
 		}
 		for _, fd := range fds {
-			unix.CloseOnExec(fd)
 			w.files = append(w.files, os.NewFile(uintptr(fd), "mounted volume"))
 		}
 	}
@@ -107,9 +107,7 @@ func (w *wire) send(v any, files ...*os.File) error {
 	if err == nil && n < len(line) {
 		_, err = w.conn.Write(line[n:])
 	}
-	for _, f := range files {
-		_ = f.Name() // the numbers above are theirs until here
-	}
+	runtime.KeepAlive(files) // the numbers above are theirs until here
 	return err
 }
 
