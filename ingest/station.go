@@ -24,7 +24,9 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/profile"
+	"github.com/custodock/custodock/device/ptp"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
@@ -50,7 +52,8 @@ type Options struct {
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
 
-	Bus Bus // nil is the machine's own
+	Bus  Bus                                                                 // nil is the machine's own
+	Talk func(context.Context, ptp.Target, ptp.Options) (device.Tree, error) // nil is ptp.Connect
 }
 
 // StoreRequest asks for one configured store to be opened. An ID that is not ""
@@ -127,6 +130,11 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	}
 	if o.Bus == nil {
 		o.Bus = machine{}
+	}
+	if o.Talk == nil {
+		o.Talk = func(ctx context.Context, t ptp.Target, o ptp.Options) (device.Tree, error) {
+			return ptp.Connect(ctx, t, o)
+		}
 	}
 	s := &Station{
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,

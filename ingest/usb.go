@@ -2,19 +2,17 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/mount"
-	"github.com/custodock/custodock/device/mounter"
+	"github.com/custodock/custodock/device/ptp"
 	"github.com/custodock/custodock/device/usb"
-	"github.com/custodock/custodock/store/dir"
 )
 
 const (
@@ -119,6 +117,9 @@ func (p *ports) look() error {
 		for i, v := range dev.Volumes {
 			there[stay{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v, i)
 		}
+		if len(dev.Volumes) == 0 && speaksPTP(dev) {
+			there[stay{dev.Path, dev.Number, ""}] = p.camera(dev)
+		}
 	}
 	for at, cancel := range p.stays {
 		if _, still := there[at]; !still {
@@ -128,7 +129,7 @@ func (p *ports) look() error {
 		}
 	}
 	for at, where := range there {
-		if p.stays[at] == nil && p.ours(at.volume) {
+		if p.stays[at] == nil && (at.volume == "" || p.ours(at.volume)) {
 			p.begin(at, where)
 		}
 	}
@@ -172,12 +173,19 @@ func (p *ports) begin(at stay, where berth) {
 	})
 }
 
-// volume is the berth of the nth volume of a device.
-func (p *ports) volume(dev usb.Device, v usb.Volume, nth int) berth {
-	at := berth{shown: "usb " + dev.Path + " " + v.Name, slot: "usb " + dev.Path}
+// berth is the place that the port of a device is.
+func (p *ports) berth(dev usb.Device) berth {
+	at := berth{shown: "usb " + dev.Path, slot: "usb " + dev.Path}
 	if at.name, at.known = p.s.bayOf(dev.Path); at.known {
 		at.slot = "bay " + at.name
 	}
+	return at
+}
+
+// volume is the berth of the nth volume of a device.
+func (p *ports) volume(dev usb.Device, v usb.Volume, nth int) berth {
+	at := p.berth(dev)
+	at.shown += " " + v.Name
 	if nth > 0 {
 		at.slot = fmt.Sprintf("%s %d", at.slot, nth+1)
 	}
@@ -185,89 +193,19 @@ func (p *ports) volume(dev usb.Device, v usb.Volume, nth int) berth {
 	return at
 }
 
-// mountVolume has the privileged helper mount a volume for this process alone.
-// The kernel tells of a disk before it can be read, so it is tried a few times.
-func (s *Station) mountVolume(ctx context.Context, dev usb.Device, v usb.Volume) (device.Tree, error) {
-	for try := 1; ; try++ {
-		tree, err := s.mountOnce(ctx, dev, v)
-		if err == nil || try == mountTries || errors.Is(err, mounter.ErrFilesystem) || errors.Is(err, mounter.ErrNotAllowed) {
-			return tree, err
-		}
-		if err := s.pause(ctx, s.retryPause); err != nil {
-			return nil, err
-		}
+// camera is the berth of a device that is spoken to, and mounted nowhere.
+func (p *ports) camera(dev usb.Device) berth {
+	at := p.berth(dev)
+	at.open = func(ctx context.Context) (device.Tree, error) {
+		return p.s.o.Talk(ctx, ptp.Target{Bus: dev.Bus, Number: dev.Number}, ptp.Options{Port: dev.Path, Serial: dev.Serial})
 	}
+	return at
 }
 
-func (s *Station) mountOnce(ctx context.Context, dev usb.Device, v usb.Volume) (device.Tree, error) {
-	client, err := mounter.Dial(ctx, s.conf().Mounter)
-	if err != nil {
-		return nil, err
-	}
-	m, err := client.Mount(ctx, v.DevID)
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
-	}
-	for _, note := range m.Notes {
-		s.logger.Info("mount", "camera", printable(dev.Path), "note", printable(note))
-	}
-	folder, err := device.FromFile(m.Dir, "usb "+dev.Path+" "+v.Name)
-	if err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	if mark, err := folder.Open(dir.Marker); err == nil {
-		return nil, errors.Join(fmt.Errorf("dock %s: it is an archive disk: a store is never a source", printable(dev.Path)), mark.Close(), folder.Close(), m.Close())
-	}
-	ids := m.Identities
-	if dev.Serial != "" {
-		ids = append(ids, device.Identity{Kind: device.USBSerial, Value: dev.Serial})
-	}
-	return &volume{Folder: folder, mounted: m, ids: ids}, nil
-}
-
-// volume is a folder that the mounter holds for us.
-type volume struct {
-	*device.Folder
-	mounted *mounter.Mounted
-	ids     []device.Identity
-}
-
-func (v *volume) Identities() []device.Identity { return v.ids }
-
-func (v *volume) Close() error { return errors.Join(v.Folder.Close(), v.mounted.Close()) }
-
-// claims are the block devices that the mounter mounts for this dock, so that
-// no camera is docked twice when something else mounts it too.
-type claims struct {
-	mu   sync.Mutex
-	have map[string]bool
-}
-
-// claim takes the device if may says so.
-func (c *claims) claim(devID string, may func() bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.have[devID] {
-		return true
-	}
-	if !may() {
-		return false
-	}
-	if c.have == nil {
-		c.have = map[string]bool{}
-	}
-	c.have[devID] = true
-	return true
-}
-
-func (c *claims) drop(devID string) {
-	c.mu.Lock()
-	delete(c.have, devID)
-	c.mu.Unlock()
-}
-
-func (c *claims) has(devID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.have[devID]
+// speaksPTP reports whether a device has a still-image interface (PIMA 15740) in
+// use by no driver.
+func speaksPTP(dev usb.Device) bool {
+	return slices.ContainsFunc(dev.Interfaces, func(i usb.Interface) bool {
+		return dev.Configured && i.Authorized && i.Kind == usb.Kind{Class: usb.ClassImage, SubClass: 1, Protocol: 1}
+	})
 }

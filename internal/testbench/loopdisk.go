@@ -44,6 +44,7 @@ func LoopDisk(t testing.TB, size int64, mkfs ...string) *Disk {
 	tool(t, "mkfs.ext4", append(args, d.image)...)
 	d.Device = tool(t, "losetup", "--find", "--show", d.image)
 	t.Cleanup(d.close)
+	tool(t, "blockdev", "--setrw", d.Device) // a lock outlives the disk that was behind the device
 	d.mount()
 	return d
 }
@@ -75,6 +76,14 @@ func (d *Disk) unmount() error {
 			return err
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Unmount takes the disk out of the mount table; its device stays.
+func (d *Disk) Unmount() {
+	d.t.Helper()
+	if err := d.unmount(); err != nil {
+		d.t.Fatalf("unmount %s: %v", d.Mountpoint, err)
 	}
 }
 

@@ -1,0 +1,212 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/mount"
+	"github.com/custodock/custodock/device/mounter"
+	"github.com/custodock/custodock/device/ptp"
+	"github.com/custodock/custodock/device/usb"
+	"github.com/custodock/custodock/internal/testbench"
+	"github.com/custodock/custodock/store/dir"
+)
+
+// fakeBus shows the devices that a test plugs in.
+type fakeBus struct {
+	mu      sync.Mutex
+	devices []usb.Device
+	tell    func(usb.Event) error
+}
+
+func (b *fakeBus) Scan() ([]usb.Device, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.devices, nil
+}
+
+func (b *fakeBus) Watch(ctx context.Context, fn func(usb.Event) error) error {
+	b.mu.Lock()
+	b.tell = fn
+	b.mu.Unlock()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (b *fakeBus) set(devices ...usb.Device) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.devices = devices
+	if b.tell != nil {
+		_ = b.tell(usb.Event{Action: "add"})
+	}
+}
+
+// serveMounter runs the privileged helper for loop devices.
+func serveMounter(t *testing.T) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "mounter")
+	l, err := mounter.Listen(socket, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- mounter.Serve(ctx, l, mounter.Options{AllowLoop: true, Log: slog.New(slog.DiscardHandler)})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("mounter: %v", err)
+		}
+	})
+	return socket
+}
+
+// card is a loop device with clips that nobody has mounted.
+func card(t *testing.T, n int, more func(root string)) (usb.Device, []testbench.File) {
+	t.Helper()
+	disk := testbench.LoopDisk(t, 16)
+	files := testbench.Clips(t, disk.Mountpoint, n, 100_000, 11)
+	if more != nil {
+		more(disk.Mountpoint)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(disk.Device, &st); err != nil {
+		t.Fatal(err)
+	}
+	disk.Unmount()
+	id := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	return usb.Device{
+		Path: "1-1.4", Bus: 1, Number: 7, Vendor: 0x2672, Product: 0x42, Serial: "C3461325000000", Authorized: true, Configured: true,
+		Volumes: []usb.Volume{{Name: filepath.Base(disk.Device), DevID: id, Size: 16 << 20}},
+	}, files
+}
+
+func onUSB(t *testing.T, change func(*Options)) (*Station, *fakeBus) {
+	t.Helper()
+	bus := &fakeBus{}
+	s, _ := daemon(t, func(o *Options) {
+		o.Bus, o.Config.Mounter = bus, serveMounter(t)
+		o.Config.Bays = []configs.Bay{{Name: "bay-01", Path: "1-1.4"}}
+		if change != nil {
+			change(o)
+		}
+	})
+	return s, bus
+}
+
+func bayNamed(st Status, name string) BayStatus {
+	for _, b := range st.Bays {
+		if b.Bay == name {
+			return b
+		}
+	}
+	return BayStatus{}
+}
+
+func mounted(t *testing.T, devID string) bool {
+	t.Helper()
+	table, err := os.Open(mount.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = table.Close() }()
+	mounts, err := mount.Parse(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(mounts, func(m mount.Mount) bool { return m.DevID == devID })
+}
+
+// TestUSB: a card is taken whole in its bay, mounted where nobody sees it, and
+// its tile goes when it is pulled out.
+func TestUSB(t *testing.T) {
+	s, bus := onUSB(t, nil)
+	dev, files := card(t, 3, nil)
+	bus.set(dev)
+	st := until(t, s, "done", func(st Status) bool { b := bayNamed(st, "bay-01"); return b.State == BayDone && b.Stored == len(files) })
+	if b := bayNamed(st, "bay-01"); !b.MayTake || b.Done != len(files) {
+		t.Errorf("bay %+v", b)
+	}
+	if mounted(t, dev.Volumes[0].DevID) {
+		t.Error("the card is in the mount table")
+	}
+	bus.set()
+	until(t, s, "cleared", func(st Status) bool { return bayNamed(st, "bay-01").Bay == "" })
+
+	dev.Number++ // the kernel numbers what comes back anew
+	bus.set(dev)
+	st = until(t, s, "done again", func(st Status) bool { return bayNamed(st, "bay-01").State == BayDone })
+	if b := bayNamed(st, "bay-01"); b.Known != len(files) {
+		t.Errorf("after it came back: %+v", b)
+	}
+}
+
+// TestNoCamera is what hangs on USB and is none.
+func TestNoCamera(t *testing.T) {
+	s, bus := onUSB(t, nil)
+	archive, _ := card(t, 1, func(root string) {
+		if err := os.WriteFile(filepath.Join(root, dir.Marker), []byte("id\n"), 0o444); err != nil {
+			t.Fatal(err)
+		}
+	})
+	bus.set(archive)
+	st := until(t, s, "refused", func(st Status) bool { return bayNamed(st, "bay-01").State == BayError })
+	if b := bayNamed(st, "bay-01"); !strings.Contains(b.Reason, "archive disk") || b.Listed > 0 {
+		t.Errorf("bay %+v", b)
+	}
+	taken, _ := card(t, 1, nil)
+	taken.Path, taken.Number = "1-1.3", 8
+	point := t.TempDir()
+	if err := unix.Mount("/dev/"+taken.Volumes[0].Name, point, "ext4", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH) })
+	bus.set(archive, taken)
+	next, _ := card(t, 1, nil)
+	next.Path, next.Number = "1-1.2", 9
+	bus.set(archive, taken, next)
+	st = until(t, s, "the next is done", func(st Status) bool { return bayNamed(st, "1-1.2").State == BayDone })
+	if b := bayNamed(st, "1-1.3"); b.Bay != "" {
+		t.Errorf("a disk that is mounted elsewhere has a bay: %+v", b)
+	}
+}
+
+// TestTalk: a camera that speaks PTP is spoken to where it hangs.
+func TestTalk(t *testing.T) {
+	cam := t.TempDir()
+	files := testbench.Clips(t, cam, 2, 50_000, 3)
+	asked := make(chan ptp.Target, 1)
+	s, bus := onUSB(t, func(o *Options) {
+		o.Talk = func(_ context.Context, at ptp.Target, _ ptp.Options) (device.Tree, error) {
+			asked <- at
+			return device.Open(cam)
+		}
+	})
+	image := usb.Interface{Kind: usb.Kind{Class: usb.ClassImage, SubClass: 1, Protocol: 1}, Authorized: true}
+	dev := usb.Device{Path: "1-1.4", Bus: 1, Number: 5, Authorized: true, Configured: true, Interfaces: []usb.Interface{image}}
+	refused := dev
+	refused.Path, refused.Number = "1-1.3", 4
+	refused.Interfaces = []usb.Interface{{Kind: image.Kind}}
+	bus.set(refused, dev)
+	until(t, s, "done", func(st Status) bool { b := bayNamed(st, "bay-01"); return b.State == BayDone && b.Stored == len(files) })
+	if at := <-asked; at != (ptp.Target{Bus: 1, Number: 5}) {
+		t.Errorf("spoke to %+v", at)
+	}
+	if st, err := s.Status(t.Context()); err != nil || bayNamed(st, "1-1.3").Bay != "" {
+		t.Errorf("a device that was not authorised was spoken to: %+v, %v", st, err)
+	}
+}
