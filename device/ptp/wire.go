@@ -11,7 +11,7 @@ import (
 
 const (
 	transferSize = 256 << 10 // bytes of one transfer; a multiple of every packet size
-	maxStale     = 8        // answers to earlier questions that are passed over
+	maxStale     = 8         // answers to earlier questions that are passed over
 )
 
 // question is one operation with its parameters.

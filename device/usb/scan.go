@@ -1,9 +1,9 @@
 package usb
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,9 +36,15 @@ func (s Sysfs) Scan() ([]Device, error) {
 		return nil, fmt.Errorf("list USB devices: %w", err)
 	}
 	blocks := s.blocks()
+	words := make(map[string]<-chan words, len(names))
+	for _, name := range names {
+		words[name] = s.ask(name)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	var devices []Device
 	for _, name := range names {
-		d, err := s.read(name, interfaces[name])
+		d, err := s.read(ctx, name, interfaces[name], words[name])
 		if gone(err) {
 			continue
 		}
@@ -56,9 +62,11 @@ func (s Sysfs) Device(path string) (d Device, ok bool, err error) {
 	if !IsPort(path) && !IsRoot(path) {
 		return Device{}, false, nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	_, interfaces, err := s.names()
 	if err == nil {
-		d, err = s.read(path, interfaces[path])
+		d, err = s.read(ctx, path, interfaces[path], s.ask(path))
 	}
 	if gone(err) {
 		return Device{}, false, nil
@@ -97,7 +105,7 @@ func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.ENXIO)
 }
 
-func (s Sysfs) read(name string, interfaces []string) (Device, error) {
+func (s Sysfs) read(ctx context.Context, name string, interfaces []string, asked <-chan words) (Device, error) {
 	dir := s.device(name)
 	d := Device{Path: name, Peer: s.Peer(name)}
 	a := attributes{dir: dir}
@@ -108,10 +116,12 @@ func (s Sysfs) read(name string, interfaces []string) (Device, error) {
 	if a.err != nil {
 		return Device{}, a.err
 	}
-	d.Serial, d.Maker, d.Name = a.maybe("serial"), a.maybe("manufacturer"), a.maybe("product")
 	d.Authorized = a.maybe("authorized") != "0" // the attribute is as old as Linux 2.6.26
 	d.Hub = IsRoot(name) || d.Class == ClassHub
 
+	if err := d.hear(ctx, asked); err != nil {
+		return Device{}, err
+	}
 	for _, i := range interfaces {
 		if f, ok := s.readInterface(i); ok {
 			d.Interfaces = append(d.Interfaces, f)
@@ -198,53 +208,4 @@ func (s Sysfs) Peer(path string) string {
 		return hub + "." + port
 	}
 	return ""
-}
-
-// attributes reads the small text files of one folder and keeps the first error.
-type attributes struct {
-	dir string
-	err error
-}
-
-// maxAttribute is far above what sysfs gives, which is a page.
-const maxAttribute = 64 << 10
-
-// text returns an attribute without the newline that the kernel adds.
-func (a *attributes) text(name string) string {
-	b, err := readBounded(filepath.Join(a.dir, name), maxAttribute)
-	if err != nil && a.err == nil {
-		a.err = err
-	}
-	return strings.TrimSuffix(string(b), "\n")
-}
-
-// maybe is text for an attribute that need not be there.
-func (a *attributes) maybe(name string) string {
-	before := a.err
-	s := a.text(name)
-	if gone(a.err) {
-		a.err = before
-	}
-	return s
-}
-
-func (a *attributes) number(name string, base, bits int) uint64 {
-	s := a.text(name)
-	if a.err != nil {
-		return 0
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(s), base, bits)
-	if err != nil {
-		a.err = fmt.Errorf("%s is %q, no number", filepath.Join(a.dir, name), s)
-	}
-	return n
-}
-
-func readBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, limit))
 }

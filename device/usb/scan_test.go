@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func scan(t testing.TB, f tree) map[string]Device {
@@ -142,6 +143,29 @@ func TestDeviceThatVanishesIsLeftOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDeviceThatHangsHoldsUpNoOther has the kernel not answer for the strings of
+// one device: opening a pipe that nobody writes to waits as its lock does.
+func TestDeviceThatHangsHoldsUpNoOther(t *testing.T) {
+	f := newTree(t)
+	f.rootHub(1, 0, 0)
+	f.plug(camera("1-1", 2))
+	f.plug(camera("1-2", 3))
+	pipe := filepath.Join(f.root, dir("1-1"), "serial")
+	must(t, os.Remove(pipe))
+	must(t, unix.Mkfifo(pipe, 0o644))
+
+	got := scan(t, f)
+	if d := got["1-1"]; !d.Busy || d.Serial != "" || d.Product != 0xa4a5 || len(d.Interfaces) != 1 {
+		t.Errorf("the one that hangs: %+v", d)
+	}
+	if d := got["1-2"]; d.Busy || d.Serial != "123456789ABC" {
+		t.Errorf("the other: %+v", d)
+	}
+	w, err := os.OpenFile(pipe, os.O_WRONLY|unix.O_NONBLOCK, 0) // an error would mean that nobody hung
+	must(t, err)
+	must(t, w.Close())
 }
 
 func TestNoUSB(t *testing.T) {

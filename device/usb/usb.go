@@ -66,6 +66,7 @@ type Device struct {
 	Speed           string // Mb/s: "1.5", "12", "480", "5000", …
 	Authorized      bool
 	Configured      bool // it has interfaces that drivers can use
+	Busy            bool // the kernel is resetting it: Serial, Maker and Name are not known now
 	Damaged         bool // its descriptors do not hold together
 	Hub             bool // a root hub, or of class 09
 	Interfaces      []Interface
