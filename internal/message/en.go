@@ -372,4 +372,11 @@ var english = map[string]string{
 	"doctor.drop.ok":           "drop folder %s is there",
 	"doctor.drop.bad":          "drop folder %s is not there",
 	"doctor.drop.bad.do":       "make the folder, or take it out of the configuration",
+
+	"cmd.mounter":         "Mount cameras for the daemon: the privileged helper, run as root",
+	"flag.mounter.user":   "serve this `USER` and root, nobody else",
+	"flag.mounter.socket": "listen on `SOCKET` (default: mounter in the configuration)",
+	"flag.mounter.users":  "id map that --pin left in `FILE` (default: make one)",
+	"flag.mounter.pin":    "only make the id map, leave it in `FILE` and end",
+	"flag.mounter.erase":  "let the daemon erase files that are safe in a store",
 }

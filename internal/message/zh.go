@@ -371,4 +371,11 @@ var chinese = map[string]string{
 	"doctor.drop.ok":           "投放文件夹 %s 存在",
 	"doctor.drop.bad":          "投放文件夹 %s 不存在",
 	"doctor.drop.bad.do":       "请建立该文件夹，或从配置中删除",
+
+	"cmd.mounter":         "特权助手：以 root 身份为服务进程挂载设备",
+	"flag.mounter.user":   "只为用户 `USER` 和 root 服务",
+	"flag.mounter.socket": "监听的套接字 `SOCKET`（默认：配置中的 mounter）",
+	"flag.mounter.users":  "由 --pin 存放在 `FILE` 的用户映射（默认：自行建立）",
+	"flag.mounter.pin":    "只建立用户映射，存放在 `FILE` 后退出",
+	"flag.mounter.erase":  "允许服务进程删除设备上已安全入库的文件",
 }
