@@ -41,6 +41,42 @@ func IDMap(uid, gid uint32) (*os.File, error) {
 	return users, nil
 }
 
+// PinIDMap makes the namespace of IDMap and leaves it at path, in the place of
+// an older one, until the machine goes down. OpenIDMap finds it there.
+func PinIDMap(uid, gid uint32, path string) error {
+	users, err := IDMap(uid, gid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = users.Close() }()
+	for err == nil { // a pin that is still there may be hidden by another
+		err = unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("pin a user namespace: %w", err)
+	}
+	err = unix.Mount(fmt.Sprintf("/proc/self/fd/%d", users.Fd()), path, "", unix.MS_BIND, "")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("pin a user namespace at %q: %w", path, err)
+	}
+	return nil
+}
+
+// OpenIDMap opens what PinIDMap left.
+func OpenIDMap(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the id map: %w", err)
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Type != unix.NSFS_MAGIC {
+		_ = f.Close()
+		return nil, fmt.Errorf("open the id map: %q is no namespace: run custodock mounter --pin %s", path, path)
+	}
+	return f, nil
+}
+
 // swapped maps every id to itself, but root to id and id to root.
 func swapped(id int) []syscall.SysProcIDMap {
 	if id == 0 {
