@@ -42,6 +42,7 @@ type Config struct {
 	Alarms     Alarms   `yaml:"alarms"`      // when a person is called, and how
 	Access     Access   `yaml:"access"`      // who may do what through the socket
 	Roots      []string `yaml:"roots"`       // folders under which mounts are cameras
+	USB        USB      `yaml:"usb"`         // what is let in on USB
 	Drops      []Drop   `yaml:"drops"`       // folders that files are copied into
 	Bays       []Bay    `yaml:"bays"`        // names of the physical ports
 	Mounter    string   `yaml:"mounter"`     // socket of the privileged helper; "" is none
@@ -101,6 +102,7 @@ func Default() Config {
 		Roots:      []string{"/media", "/run/media"},
 		Mounter:    DefaultMounter,
 		Board:      "127.0.0.1:8630",
+		USB:        USB{Guard: GuardOff},
 		Policy:     PolicyDock,
 		RereadDays: 30,
 		Reserve:    256 << 20,

@@ -42,6 +42,8 @@ type ports struct {
 	ctx   context.Context
 	group *errgroup.Group
 	stays map[stay]context.CancelCauseFunc
+
+	refused map[string]bool // bays with a device that is not let in whole
 }
 
 // stay is one volume of one device from plugging in to pulling out. The kernel
@@ -112,6 +114,7 @@ func (p *ports) look() error {
 	if err != nil {
 		return err
 	}
+	p.tellRefused(devices)
 	there := map[stay]berth{}
 	for _, dev := range devices {
 		for i, v := range dev.Volumes {

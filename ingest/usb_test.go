@@ -210,3 +210,18 @@ func TestTalk(t *testing.T) {
 		t.Errorf("a device that was not authorised was spoken to: %+v, %v", st, err)
 	}
 }
+
+// TestRefused: a keyboard in a bay is told of by its bay, and on another port not.
+func TestRefused(t *testing.T) {
+	s, bus := onUSB(t, func(o *Options) { o.Config.USB.Guard = configs.GuardBays })
+	dev := usb.Device{Path: "1-1.4", Bus: 1, Number: 5, Vendor: 0x1d6b, Product: 0x104, Interfaces: []usb.Interface{{Kind: usb.Kind{Class: usb.ClassHID}}}}
+	other := dev
+	other.Path, other.Number = "1-1.3", 6
+	bus.set(other, dev)
+	st := until(t, s, "told", func(st Status) bool { return len(st.Alarms) > 0 })
+	if al := st.Alarms[0]; len(st.Alarms) != 1 || al.Code != "usb_refused" || !slices.Equal(al.Args, []string{"bay-01"}) || !strings.Contains(al.Text, "1d6b:0104") {
+		t.Errorf("alarms %+v", st.Alarms)
+	}
+	bus.set(other)
+	until(t, s, "ended", func(st Status) bool { return len(st.Alarms) == 0 })
+}

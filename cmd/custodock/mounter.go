@@ -7,11 +7,15 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/device/mounter"
+	"github.com/custodock/custodock/device/usb"
+	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/notify"
 )
 
@@ -68,7 +72,30 @@ func (a *app) mounter(ctx context.Context, f mounterFlags, named bool) error {
 	if err := notify.Send(a.env, "READY=1"); err != nil {
 		log.Warn("say ready", "err", err)
 	}
-	return mounter.Serve(ctx, l, mounter.Options{UID: uid, GID: gid, Erase: f.erase, Users: users, Log: log})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return mounter.Serve(ctx, l, mounter.Options{UID: uid, GID: gid, Erase: f.erase, Users: users, Log: log})
+	})
+	g.Go(func() error { return a.guard(ctx, log) })
+	return g.Wait()
+}
+
+// guard lets in on USB what the configuration allows, until ctx ends.
+func (a *app) guard(ctx context.Context, log *slog.Logger) error {
+	g := ingest.Guard(a.cfg)
+	g.Kept = filepath.Join(filepath.Dir(a.mounterSocket("")), "usb-defaults")
+	err := g.Run(ctx, func(f usb.Finding) {
+		if f.Err != nil {
+			log.Error("guard a port", "port", f.Device.Path, "err", f.Err)
+		}
+		for _, v := range f.Refused() {
+			log.Warn("refuse a function of a device", "port", f.Device.Path, "model", f.Device.Model().String(), "reason", v.Reason)
+		}
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // mounterSocket is where the helper listens: the flag's, else where the daemon of

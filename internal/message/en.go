@@ -68,6 +68,8 @@ var english = map[string]string{
 	"alarm.state_read_only.do":     "Nothing is taken in. Check the disk and its cable, then mount it read-write.",
 	"alarm.store_unreachable":      "Central storage does not answer",
 	"alarm.store_unreachable.do":   "Clips stay safe on the dock and are sent later. Check the network and the store.",
+	"alarm.usb_refused":            "Something in a bay is not only a camera",
+	"alarm.usb_refused.do":         "Take it out and tell your admin: it also wants to be a keyboard, a network or the like. That part was not let in.",
 	"alarm.device_unreadable":      "A camera cannot be read",
 	"alarm.device_unreadable.do":   "Clean its contacts, dock it again, or try another bay. Its clips are still on it.",
 	"alarm.device_error":           "Bay %s: %s clips remain on camera %s only",

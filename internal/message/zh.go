@@ -68,6 +68,8 @@ var chinese = map[string]string{
 	"alarm.state_read_only.do":     "已停止采集。请检查磁盘及连线，再以读写方式挂载。",
 	"alarm.store_unreachable":      "中心存储没有应答",
 	"alarm.store_unreachable.do":   "文件安全保存在本站，稍后自动上传。请检查网络和中心存储。",
+	"alarm.usb_refused":            "端口中的设备不只是记录仪",
+	"alarm.usb_refused.do":         "请取出并告知管理员：该设备还自称键盘、网卡等，相应功能已被拒绝。",
 	"alarm.device_unreadable":      "设备无法读取",
 	"alarm.device_unreadable.do":   "请清洁触点后重新插入，或换一个端口。文件仍在设备上。",
 	"alarm.device_error":           "端口 %s：有 %s 个文件仅在设备 %s 上",
