@@ -232,6 +232,9 @@ func TestGuardSaysWhatFailed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestGuardSaysThatItCannotStart(t *testing.T) {
 	k, g := dock(t, Bays)
 	k.fail["usb1/authorized_default"] = syscall.EACCES
 	if err := g.Start(); err == nil || !strings.Contains(err.Error(), "as root") {
@@ -243,6 +246,43 @@ func TestGuardSaysWhatFailed(t *testing.T) {
 	}
 }
 
+func TestGuardSeesWhatTheKernelMadeOfIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then func(k *kernel)
+		gone bool
+	}{
+		"no configuration": {func(k *kernel) { k.answer("1-1.1", false) }, false},
+		"another device":   {func(k *kernel) { k.put(dir("1-1.1")+"/devnum", "6\n") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, g := dock(t, Bays)
+			must(t, g.Start())
+			k.come(camera("1-1.1", 5))
+			k.after["1-1.1/authorized"] = func() { tt.then(k) }
+			d, _, err := k.sysfs().Device("1-1.1")
+			must(t, err)
+			k.writes()
+			_, err = g.Apply(d)
+			if errors.Is(err, device.ErrGone) != tt.gone || errors.Is(err, errUnconfigured) == tt.gone {
+				t.Errorf("error %v", err)
+			}
+			if d := cmp.Diff([]string{"1-1.1/authorized=1"}, k.writes()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestGuardLeavesOtherBusesAlone has somebody else decide about another bus.
+func TestGuardLeavesOtherBusesAlone(t *testing.T) {
+	k, g := dock(t, Bays)
+	must(t, g.Start())
+	k.put(dir("usb3")+"/authorized_default", "0\n")
+	k.come(board("3-1", 5))
+	apply(t, k, g, "3-1")
+	wantState(t, k, "3-1", "out")
+}
+
 func TestGuardRestores(t *testing.T) {
 	k, g := dock(t, Bays)
 	g.Kept = filepath.Join(t.TempDir(), "usb-defaults")
@@ -250,7 +290,13 @@ func TestGuardRestores(t *testing.T) {
 	must(t, g.Start())
 	crashed := &Guard{Sysfs: g.Sysfs, Mode: Bays, Ports: g.Ports, Kept: g.Kept, write: k.write}
 	must(t, crashed.Start()) // the next guard, which finds zeros
+	k.writes()
 	must(t, crashed.Restore())
+	want := []string{"usb1/interface_authorized_default=1", "usb2/interface_authorized_default=1",
+		"usb1/authorized_default=1", "usb2/authorized_default=2"}
+	if d := cmp.Diff(want, k.writes()); d != "" {
+		t.Error(d)
+	}
 	for path, want := range map[string]string{"usb1/authorized_default": "1", "usb1/interface_authorized_default": "1",
 		"usb2/authorized_default": "2", "usb2/interface_authorized_default": "1", "usb3/authorized_default": "1"} {
 		if got := k.text("bus/usb/devices/" + path); got != want {

@@ -21,10 +21,12 @@ type kernel struct {
 	wrote   []string // "1-1.4/authorized=1", in order
 	fail    map[string]error
 	gate    map[string]chan struct{} // a write that waits
+	after   map[string]func()        // what else happens upon a write
 }
 
 func newKernel(f tree) *kernel {
 	return &kernel{tree: f, devices: map[string]gadget{}, fail: map[string]error{}, gate: map[string]chan struct{}{},
+		after:   map[string]func(){},
 		drivers: map[Kind]string{storage: "usb-storage", uas: "uas", hub: "hub", keyboard: "usbhid"}}
 }
 
@@ -84,6 +86,9 @@ func (k *kernel) write(path, value string) error {
 	}
 	if owner, attribute := filepath.Split(name); attribute == "authorized" {
 		k.answer(strings.TrimSuffix(owner, "/"), value == "1")
+	}
+	if then := k.after[name]; then != nil {
+		then()
 	}
 	return nil
 }

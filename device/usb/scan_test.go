@@ -145,6 +145,31 @@ func TestDeviceThatVanishesIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestDeviceThatVanishesBetweenTwoReads has it go when its numbers are read and
+// what need not be there is not: absence must not be believed.
+func TestDeviceThatVanishesBetweenTwoReads(t *testing.T) {
+	f := newTree(t)
+	f.rootHub(1, 0, 0)
+	f.plug(camera("1-1", 2))
+	pipe := filepath.Join(f.root, dir("1-1"), "authorized") // opening it waits for the other end
+	must(t, os.Remove(pipe))
+	must(t, unix.Mkfifo(pipe, 0o644))
+	pulled := make(chan error, 1)
+	go func() {
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+		if err == nil {
+			err = os.RemoveAll(filepath.Join(f.root, dir("1-1")))
+			_ = w.Close()
+		}
+		pulled <- err
+	}()
+	got := scan(t, f)
+	must(t, <-pulled)
+	if _, there := got["1-1"]; there || len(got) != 1 {
+		t.Errorf("got %v", got)
+	}
+}
+
 // TestDeviceThatHangsHoldsUpNoOther has the kernel not answer for the strings of
 // one device: opening a pipe that nobody writes to waits as its lock does.
 func TestDeviceThatHangsHoldsUpNoOther(t *testing.T) {

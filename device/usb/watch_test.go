@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,6 +156,33 @@ func TestWatchEndsWithItsCaller(t *testing.T) {
 	err := Watch(t.Context(), func(Event) error { calls.Add(1); return stop })
 	if !errors.Is(err, stop) || calls.Load() != 1 {
 		t.Errorf("error %v after %d calls", err, calls.Load())
+	}
+}
+
+// TestWatchEndsInSilence runs itself in a network of its own, owned by a user
+// namespace of its own, to which the kernel sends no events: so nothing but the
+// end of the context can wake the watch.
+func TestWatchEndsInSilence(t *testing.T) {
+	const inside = "CUSTODOCK_SILENCE"
+	if os.Getenv(inside) == "" {
+		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestWatchEndsInSilence$", "-test.timeout=20s")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := Watch(ctx, func(e Event) error {
+		if e.Action != Started {
+			t.Errorf("it is not silent here: %+v", e)
+		}
+		time.AfterFunc(50*time.Millisecond, cancel) // the watch has gone to sleep by then
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
