@@ -104,9 +104,10 @@ func (d *docking) identify() {
 	for i, f := range d.files {
 		paths[i] = f.Path
 	}
-	d.profile = d.s.profiles.Named(d.origin.profile)
+	profiles := d.s.profiles.Load()
+	d.profile = profiles.Named(d.origin.profile)
 	if d.profile == nil {
-		d.profile = d.s.profiles.Match(paths, d.origin.label)
+		d.profile = profiles.Match(paths, d.origin.label, "")
 	}
 	id := d.profile.LabelDevice(d.origin.label)
 	for _, rule := range d.profile.IDFiles() {

@@ -80,7 +80,7 @@ type Station struct {
 	db       *bbolt.DB
 	ledger   *ledger.Ledger
 	spool    *spool
-	profiles profile.Set
+	profiles atomic.Pointer[profile.Set] // in force; replaced whole
 
 	retryPause time.Duration // before a file that would not keep still is read again
 
@@ -137,10 +137,11 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 }
 
 func (s *Station) open(ctx context.Context) error {
-	var err error
-	if s.profiles, err = profile.Load(configs.Devices()); err != nil {
+	profiles, err := profile.Load(configs.Devices(), s.o.Config.Profiles)
+	if err != nil {
 		return err
 	}
+	s.profiles.Store(&profiles)
 	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
 		return err
 	}
