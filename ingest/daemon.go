@@ -9,6 +9,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/mount"
 	"github.com/custodock/custodock/manifest/ledger"
 )
 
@@ -41,25 +42,29 @@ func (s *Station) Run(ctx context.Context) error {
 // dockMount takes a mounted camera through its journey and keeps its tile until
 // it is taken out. A camera that was taken too early keeps its tile, which says
 // so, until the next docking in that bay.
-func (s *Station) dockMount(ctx context.Context, point string) {
-	name, configured := s.bayOf(point)
-	slot := "mount " + point
-	if configured {
-		slot = "bay " + name
-	}
-	b := s.newBay(slot, name, point, false)
-	if configured {
+func (s *Station) dockMount(ctx context.Context, there mount.Mount) {
+	point := there.Point
+	at := s.seatOf(point, there.DevID)
+	name, public := s.bayOf(at)
+	b := s.newBay(s.slotOf(at, name, public), name, point, false)
+	b.update(func(st *BayStatus) { st.Port = at.port.Path })
+	if public {
 		b.public = name
 	}
-	err := s.journey(ctx, b, point)
+	r := s.sit(ctx, b, at)
+	defer s.rise(r)
+	err := s.journey(ctx, r, point)
 	for errors.Is(err, errNotOpened) && s.pause(ctx, 5*s.retryPause) == nil {
-		err = s.journey(ctx, b, point)
+		err = s.journey(ctx, r, point)
 	}
+	name = r.bayName()
 	switch {
 	case err == nil:
 		s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
 		s.alarms.clear("device_gone", name)
 		s.cameraRead(b.status())
+	case errors.Is(err, errHeld):
+		s.logger.Info("held camera taken out", "camera", printable(point))
 	case errors.Is(err, device.ErrGone):
 		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()
@@ -76,19 +81,38 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 	s.removeBay(b)
 }
 
-func (s *Station) journey(ctx context.Context, b *bay, point string) error {
+// slotOf is what a camera's tile is shown under: its bay, unless another volume
+// of the same camera is shown there already.
+func (s *Station) slotOf(at seat, name string, public bool) string {
+	if !public {
+		return "mount " + at.point
+	}
+	slot := "bay " + name
+	s.seats.mu.Lock()
+	defer s.seats.mu.Unlock()
+	for r := range s.seats.all {
+		if r.bay.slot == slot && r.ctx.Err() == nil && at.same(r.seat) {
+			return slot + " " + at.point
+		}
+	}
+	return slot
+}
+
+func (s *Station) journey(ctx context.Context, r *resident, point string) error {
 	if err := s.guardSource(point); err != nil {
-		b.finish(err, s.now())
+		r.bay.finish(err, s.now())
 		return err
 	}
 	folder, err := device.Open(point)
 	if err != nil {
 		err = fmt.Errorf("open the camera: %w: dock it again", err)
-		b.finish(err, s.now())
+		r.bay.finish(err, s.now())
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	return s.newDocking(folder, b, point, wishes{actor: "dock"}).run(ctx)
+	s.journeying(r, true)
+	defer s.journeying(r, false)
+	return s.newDocking(folder, r.bay, point, wishes{actor: "dock"}).in(r).run(ctx)
 }
 
 // guessRole settles the role of a file whose name no profile knows: what holds

@@ -91,7 +91,7 @@ func (m *mounts) change(c mount.Change) {
 		m.docked[id] = cancel
 		m.group.Go(func() error {
 			defer cancel(nil)
-			m.s.dockMount(ctx, there.Point)
+			m.s.dockMount(ctx, there)
 			return nil
 		})
 	}

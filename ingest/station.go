@@ -48,6 +48,9 @@ type Options struct {
 	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
+	// PortOf finds the USB port of a block device, "major:minor"; nil knows none.
+	PortOf func(devID string) (Port, bool)
+
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
 }
 
@@ -101,6 +104,7 @@ type Station struct {
 	mu     sync.Mutex
 	stores []*central // replaced whole when the configuration changes
 	bays   map[string]*bay
+	seats  seats
 	docks  map[*docking]bool // that wait for clips to be stored
 }
 
@@ -126,10 +130,12 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
+		seats:      seats{all: map[*resident]bool{}},
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.change.init()
 	s.reconfigured.init()
+	s.seats.changed.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}
