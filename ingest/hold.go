@@ -99,14 +99,14 @@ func await(ctx context.Context, d time.Duration, one, other <-chan struct{}) (ov
 // mayRead admits the camera of a docking, or says why it has to wait. Of two
 // that come at once one is first.
 func (s *Station) mayRead(d *docking, patient bool) *hold {
-	if d.profile.Generic() && d.verdict.device == nil && d.seat().port.Path != "" && s.conf().Unknown == configs.UnknownHold {
-		return &hold{code: HoldUnknown, args: []string{d.self.bayName()}, err: fmt.Errorf(
-			"bay %s: no device profile knows this camera (%s): register it, write a profile, or set unknown: take", d.self.bayName(), d.seat().usbID())}
-	}
 	s.seats.mu.Lock()
 	defer s.seats.mu.Unlock()
 	r := d.self
 	r.self = d.stay()
+	if d.profile.Generic() && d.verdict.device == nil && d.seat().port.Path != "" && s.conf().Unknown == configs.UnknownHold {
+		return &hold{code: HoldUnknown, args: []string{d.self.bayName()}, err: fmt.Errorf(
+			"bay %s: no device profile knows this camera (%s): register it, write a profile, or set unknown: take", d.self.bayName(), d.seat().usbID())}
+	}
 	for other := range s.seats.all {
 		if other == r || !other.admitted || other.seat.same(r.seat) {
 			continue

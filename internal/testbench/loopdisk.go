@@ -44,6 +44,8 @@ func LoopDisk(t testing.TB, size int64, mkfs ...string) *Disk {
 	tool(t, "mkfs.ext4", append(args, d.image)...)
 	d.Device = tool(t, "losetup", "--find", "--show", d.image)
 	t.Cleanup(d.close)
+	// A device that somebody made read-only stays so for whoever gets it next.
+	tool(t, "blockdev", "--setrw", d.Device)
 	d.mount()
 	return d
 }
