@@ -3,11 +3,11 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device/usb"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 )
@@ -50,21 +50,19 @@ func (s *Station) Bays(context.Context) ([]BayView, error) {
 	return out, nil
 }
 
-// usbPort is the form of a port's path in sysfs: bus, then a port for each hub.
-var usbPort = regexp.MustCompile(`^[1-9][0-9]{0,2}-[1-9][0-9]{0,2}(?:\.[1-9][0-9]{0,2}){0,6}$`)
-
 // Bind enters the port of a bay. A bay that had another port moves; a port that
 // was another bay is that no more.
 func (s *Station) Bind(ctx context.Context, r BindRequest) (BayView, error) {
 	if problem := configs.BayNameProblem(r.Bay); problem != "" {
 		return BayView{}, fmt.Errorf("bind bay: %w: %s", ErrRegistry, problem)
 	}
-	port, err := s.portFor(r)
+	at, err := s.portFor(r)
 	if err != nil {
 		return BayView{}, err
 	}
+	port := at.Path
 	for _, b := range s.conf().Bays {
-		if b.Name == r.Bay || b.Path == port {
+		if b.Name == r.Bay || b.Path == port || at.is(b.Path) {
 			return BayView{}, fmt.Errorf("bind bay %s to port %s: %w: the configuration has bay %s at %q: change it there", r.Bay, port, ErrRegistry, b.Name, b.Path)
 		}
 	}
@@ -83,7 +81,7 @@ func (s *Station) Bind(ctx context.Context, r BindRequest) (BayView, error) {
 	s.registryChanged(ctx)
 	v := BayView{Bay: r.Bay, Path: port, From: fromLog}
 	for _, st := range s.bayStatus() {
-		if st.Port == port {
+		if st.Bay == r.Bay {
 			v.Device, v.State = st.Device, st.State
 		}
 	}
@@ -102,12 +100,12 @@ func (s *Station) rename() {
 }
 
 // portFor is the port that a request means.
-func (s *Station) portFor(r BindRequest) (string, error) {
+func (s *Station) portFor(r BindRequest) (Port, error) {
 	if r.Port != "" {
-		if !usbPort.MatchString(r.Port) {
-			return "", fmt.Errorf("bind bay %s: %w: port %q; write it as the kernel does, such as 1-1.4", r.Bay, ErrRegistry, r.Port)
+		if !usb.IsPort(r.Port) || len(r.Port) > 64 {
+			return Port{}, fmt.Errorf("bind bay %s: %w: port %q; write it as the kernel does, such as 1-1.4", r.Bay, ErrRegistry, r.Port)
 		}
-		return r.Port, nil
+		return Port{Path: r.Port}, nil
 	}
 	if r.Camera != "" {
 		one, err := s.docked(r.Camera)
@@ -115,25 +113,26 @@ func (s *Station) portFor(r BindRequest) (string, error) {
 			err = fmt.Errorf("bind bay %s: %w: camera %q is not on USB: name the mount point under bays: in the configuration", r.Bay, ErrRegistry, r.Camera)
 		}
 		if err != nil {
-			return "", err
+			return Port{}, err
 		}
-		return one.seat.port.Path, nil
+		return one.seat.port, nil
 	}
 	s.seats.mu.Lock()
 	defer s.seats.mu.Unlock()
-	ports := map[string]bool{}
-	last := ""
+	ports := map[string]Port{}
 	for one := range s.seats.all {
-		if _, named := s.bayOf(one.seat); !named && one.ctx.Err() == nil && one.seat.port.Path != "" {
-			last = one.seat.port.Path
-			ports[last] = true
+		port := one.seat.port
+		if _, named := s.bayOf(one.seat); !named && one.ctx.Err() == nil && port.Path != "" {
+			ports[port.Path] = port
 		}
 	}
 	switch len(ports) {
 	case 1:
-		return last, nil
+		for _, port := range ports {
+			return port, nil
+		}
 	case 0:
-		return "", fmt.Errorf("bind bay %s: %w: no camera is docked over USB outside the named bays: dock one there, or give --port or --camera", r.Bay, ErrRegistry)
+		return Port{}, fmt.Errorf("bind bay %s: %w: no camera is docked over USB outside the named bays: dock one there, or give --port or --camera", r.Bay, ErrRegistry)
 	}
-	return "", fmt.Errorf("bind bay %s: %w: %d cameras are docked outside the named bays: leave one of them in, or give --port or --camera", r.Bay, ErrRegistry, len(ports))
+	return Port{}, fmt.Errorf("bind bay %s: %w: %d cameras are docked outside the named bays: leave one of them in, or give --port or --camera", r.Bay, ErrRegistry, len(ports))
 }

@@ -131,6 +131,27 @@ func TestNobodys(t *testing.T) {
 	until(t, s, "over", func(st Status) bool { return !hasAlarm(st, "device_differs") && bayAt(st, point).Path == "" })
 }
 
+// TestChangedCard: a device that got the id it had in entries keeps that id to
+// itself when its card turns into another's.
+func TestChangedCard(t *testing.T) {
+	s, root := daemon(t, nil)
+	disk := card(t, "2222222")
+	point, out := plug(t, disk, root, "a")
+	until(t, s, "done", done(point))
+	v, err := s.Register(context.Background(), RegisterRequest{Camera: "a", Actor: "admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out()
+	until(t, s, "out", func(st Status) bool { return bayAt(st, point).Path == "" })
+	write(t, filepath.Join(disk.Mountpoint, "LOG", "20260902.txt"), "#ID:7777777\r\n")
+	point, _ = plug(t, disk, root, "b")
+	st := until(t, s, "done again", done(point))
+	if b := bayAt(st, point); b.Device == v.ID || !hasAlarm(st, "device_differs") {
+		t.Errorf("taken as %+v, registered is %s; alarms %+v", b, v.ID, st.Alarms)
+	}
+}
+
 // TestAnotherBay: a camera that moves to another bay is itself there, at once,
 // and nothing is taken twice.
 func TestAnotherBay(t *testing.T) {
@@ -181,20 +202,20 @@ func TestMovedWhileRead(t *testing.T) {
 	}
 }
 
-// usb plays the ports of disks.
-type usb struct {
+// ports plays the ports of disks.
+type ports struct {
 	mu    sync.Mutex
 	ports map[string]Port
 }
 
-func (u *usb) portOf(devID string) (Port, bool) {
+func (u *ports) portOf(devID string) (Port, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p, ok := u.ports[devID]
 	return p, ok
 }
 
-func (u *usb) at(t *testing.T, d *testbench.Disk, path string) {
+func (u *ports) at(t *testing.T, d *testbench.Disk, path string) {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -207,13 +228,13 @@ func (u *usb) at(t *testing.T, d *testbench.Disk, path string) {
 // TestUnknownCamera: what no profile knows waits for an admin when it hangs on
 // USB, and only then.
 func TestUnknownCamera(t *testing.T) {
-	ports := &usb{}
+	hub := &ports{}
 	var o Options
-	s, root := daemon(t, func(p *Options) { p.PortOf = ports.portOf; o = *p })
+	s, root := daemon(t, func(p *Options) { p.PortOf = hub.portOf; o = *p })
 	stranger, other := testbench.LoopDisk(t, 32), testbench.LoopDisk(t, 32)
 	write(t, filepath.Join(stranger.Mountpoint, "VIDEO", "one.bin"), "what is it")
 	write(t, filepath.Join(other.Mountpoint, "VIDEO", "two.bin"), "what is it too")
-	ports.at(t, stranger, "1-1.4")
+	hub.at(t, stranger, "1-1.4")
 	point, _ := plug(t, stranger, root, "a")
 	st := until(t, s, "held", held(point, HoldUnknown))
 	if b := bayAt(st, point); b.MayTake || b.Port != "1-1.4" || !hasAlarm(st, HoldUnknown) {
@@ -237,11 +258,11 @@ func TestUnknownCamera(t *testing.T) {
 
 // TestUnknownRegistered: to register a camera says enough.
 func TestUnknownRegistered(t *testing.T) {
-	ports := &usb{}
-	s, root := daemon(t, func(o *Options) { o.PortOf = ports.portOf })
+	hub := &ports{}
+	s, root := daemon(t, func(o *Options) { o.PortOf = hub.portOf })
 	stranger := testbench.LoopDisk(t, 32)
 	write(t, filepath.Join(stranger.Mountpoint, "one.bin"), "what is it")
-	ports.at(t, stranger, "1-1.4")
+	hub.at(t, stranger, "1-1.4")
 	point, _ := plug(t, stranger, root, "a")
 	until(t, s, "held", held(point, HoldUnknown))
 	if _, err := s.Register(context.Background(), RegisterRequest{Camera: "1-1.4", ID: "c040", Actor: "admin"}); err != nil {
@@ -255,9 +276,9 @@ func TestUnknownRegistered(t *testing.T) {
 // TestBind: a bay is the port of the one camera that is docked outside the named
 // bays, wherever its file system is mounted.
 func TestBind(t *testing.T) {
-	ports := &usb{}
+	hub := &ports{}
 	s, root := daemon(t, func(o *Options) {
-		o.PortOf = ports.portOf
+		o.PortOf = hub.portOf
 		o.Config.Bays = []configs.Bay{{Name: "desk", Path: "1-2"}}
 	})
 	ctx := context.Background()
@@ -273,9 +294,9 @@ func TestBind(t *testing.T) {
 	}
 	refused(bind("bay-01", "", ""), "no camera is docked over USB")
 	one, two, three := card(t, "2222222"), card(t, "3333333"), card(t, "4444444")
-	ports.at(t, one, "1-1.4")
-	ports.at(t, two, "1-1.5")
-	ports.at(t, three, "1-2")
+	hub.at(t, one, "1-1.4")
+	hub.at(t, two, "1-1.5")
+	hub.at(t, three, "1-2")
 	a, outA := plug(t, one, root, "somebody")
 	desk, _ := plug(t, three, root, "three")
 	until(t, s, "done", func(st Status) bool { return done(a)(st) && done(desk)(st) })
@@ -305,6 +326,15 @@ func TestBind(t *testing.T) {
 	views, err := s.Bays(ctx)
 	if err != nil || len(views) != 2 || views[0].Bay != "bay-01" || views[0].Path != "1-1.5" || views[0].Device != bayAt(st, b).Device || views[1].From != fromConfig {
 		t.Errorf("bays %+v, %v", views, err)
+	}
+	if name, public := s.bayOf(seat{point: "/media/x", port: Port{Path: "2-1.5", Peer: "1-1.5"}}); name != "bay-01" || !public {
+		t.Errorf("a faster camera in the same socket is in bay %q", name)
+	}
+	if err := bind("bay-02", "", "1-1.5"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.boundBays(); len(got) != 1 || got["bay-02"] != "1-1.5" {
+		t.Errorf("a port is two bays: %v", got)
 	}
 	named := 0
 	for _, c := range clips(t, s) {

@@ -11,12 +11,26 @@ import (
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/usb"
 )
 
 // Port is where on USB a camera hangs, and what it says of its model.
 type Port struct {
 	Path            string // of the port, such as "1-1.4"
+	Peer            string // the same socket on the bus of another speed, "" where there is none
 	Vendor, Product uint16
+}
+
+// portOf asks sysfs for the port of a block device.
+func portOf(devID string) (Port, bool) {
+	path, dev, ok := usb.Sysfs{}.PortOf(devID)
+	return Port{Path: path, Peer: dev.Peer, Vendor: dev.Vendor, Product: dev.Product}, ok
+}
+
+// is reports whether path names the socket of p, by the bus of either speed: a
+// bay is a bay whatever is put into it.
+func (p Port) is(path string) bool {
+	return p.Path != "" && (p.Path == path || p.Peer == path)
 }
 
 // seat is where a camera sits: a mount point, a USB port, or both.
@@ -42,10 +56,8 @@ func (at seat) same(other seat) bool {
 // seatOf looks up the port of what is mounted.
 func (s *Station) seatOf(point, devID string) seat {
 	at := seat{point: point, devID: devID}
-	if s.o.PortOf != nil {
-		if port, ok := s.o.PortOf(devID); ok {
-			at.port = port
-		}
+	if port, ok := s.o.PortOf(devID); ok {
+		at.port = port
 	}
 	return at
 }
@@ -65,15 +77,17 @@ func (s *Station) unplugged(at seat) bool {
 // person's or a unit's and so never goes into an entry.
 func (s *Station) bayOf(at seat) (name string, public bool) {
 	bays := s.conf().Bays
-	for _, place := range []string{at.point, at.port.Path} {
-		i := slices.IndexFunc(bays, func(b configs.Bay) bool { return place != "" && b.Path == place })
-		if i >= 0 {
+	for _, here := range []func(path string) bool{func(path string) bool { return path == at.point }, at.port.is} {
+		if i := slices.IndexFunc(bays, func(b configs.Bay) bool { return here(b.Path) }); i >= 0 {
 			return bays[i].Name, true
 		}
 	}
-	for name, port := range s.boundBays() {
-		if port == at.port.Path {
-			return name, true
+	bound := s.boundBays()
+	for _, path := range []string{at.port.Path, at.port.Peer} {
+		for name, port := range bound {
+			if path != "" && port == path {
+				return name, true
+			}
 		}
 	}
 	if at.point == "" {

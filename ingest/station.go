@@ -48,7 +48,7 @@ type Options struct {
 	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
-	// PortOf finds the USB port of a block device, "major:minor"; nil knows none.
+	// PortOf finds the USB port of a block device, "major:minor"; nil asks sysfs.
 	PortOf func(devID string) (Port, bool)
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
@@ -125,6 +125,9 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = kernelClock
+	}
+	if o.PortOf == nil {
+		o.PortOf = portOf
 	}
 	s := &Station{
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
