@@ -38,6 +38,14 @@ var table = map[string][]Role{
 	"doctor": {Auditor, Admin},
 	// It binds the agency for months, and nobody can take it back.
 	"agree": {Admin},
+	// Whose a camera is decides whose name stands on its clips. The list names
+	// persons and the serials of what they carry.
+	"devices":  {Admin},
+	"register": {Admin},
+	"forget":   {Admin},
+	// A bay's name stands in entries.
+	"bays": {Admin},
+	"bind": {Admin},
 }
 
 // May reports whether a role may ask for an operation.

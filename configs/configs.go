@@ -19,6 +19,12 @@ const (
 	PolicyCentral = "central" // every clip is in central storage
 )
 
+// What becomes of a camera on USB whose files no device profile knows.
+const (
+	UnknownHold = "hold" // nothing is read until an admin says so
+	UnknownTake = "take" // it is taken as nobody's
+)
+
 // DefaultQuiet is how long a file in a drop folder must stay unchanged before
 // it is read, where the drop does not say.
 const DefaultQuiet = 10 * time.Second
@@ -55,6 +61,8 @@ type Config struct {
 	SM3        bool     `yaml:"sm3"`         // compute SM3 beside SHA-256
 	Matters    string   `yaml:"matters"`     // file with the list of matters; "" is the one that ships
 	Devices    []Device `yaml:"devices"`     // registered devices
+	Profiles   string   `yaml:"profiles"`    // folder of the admin's own device profiles; "" is none
+	Unknown    string   `yaml:"unknown"`     // UnknownHold or UnknownTake
 }
 
 // Drop is a folder that files are copied into.
@@ -86,6 +94,9 @@ type Match struct {
 	FSUUID string `yaml:"fs_uuid"`
 	Label  string `yaml:"label"`
 	Serial string `yaml:"serial"`
+	// ProfileID is the id that a device profile finds on the device itself: in a
+	// file, or in a volume label that is one.
+	ProfileID string `yaml:"profile_id"`
 }
 
 // Collector is a person the device is given to.
@@ -116,7 +127,8 @@ func Default() Config {
 			Admin:   Members{Groups: []string{"custodock-admin"}},
 			Auditor: Members{Groups: []string{"custodock-auditor"}},
 		},
-		Zone: "Local",
+		Zone:    "Local",
+		Unknown: UnknownHold,
 	}
 }
 

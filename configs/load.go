@@ -36,8 +36,10 @@ func Load(file string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.checkSecrets(d); err != nil {
-		return Config{}, err
+	for _, check := range []func(*Document) error{c.checkSecrets, c.checkProfiles} {
+		if err := check(d); err != nil {
+			return Config{}, err
+		}
 	}
 	return c, nil
 }
@@ -117,6 +119,9 @@ func (c *Config) checkIdentity(d *Document) error {
 	if c.Matters != "" && !clean(c.Matters) {
 		return d.Errorf("matters", "matters %q; write a clean absolute path", c.Matters)
 	}
+	if c.Profiles != "" && !clean(c.Profiles) {
+		return d.Errorf("profiles", "profiles %q; write a clean absolute path of a folder", c.Profiles)
+	}
 	return nil
 }
 
@@ -137,6 +142,9 @@ func (c *Config) checkRules(d *Document) error {
 	// A socket's path is an array of 108 bytes with a zero at its end, unix(7).
 	if c.Mounter != "" && (!clean(c.Mounter) || len(c.Mounter) > 107) {
 		return d.Errorf("mounter", "mounter %q; write the clean absolute path of a socket, or \"\" for none", c.Mounter)
+	}
+	if c.Unknown != UnknownHold && c.Unknown != UnknownTake {
+		return d.Errorf("unknown", "unknown %q; use %s or %s", c.Unknown, UnknownHold, UnknownTake)
 	}
 	if c.RereadDays < 1 || c.RereadDays > 3650 {
 		return d.Errorf("reread_days", "reread_days %d; use 1 to 3650", c.RereadDays)

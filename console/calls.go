@@ -101,6 +101,39 @@ func (c *Client) Doctor(ctx context.Context) ([]ingest.Condition, error) {
 	return a.Conditions, err
 }
 
+// Devices implements Desk.
+func (c *Client) Devices(ctx context.Context) (ingest.Registry, error) {
+	var r ingest.Registry
+	err := c.call(ctx, pathDevices, empty{}, &r)
+	return r, err
+}
+
+// Register implements Desk.
+func (c *Client) Register(ctx context.Context, r ingest.RegisterRequest) (ingest.DeviceView, error) {
+	var v ingest.DeviceView
+	err := c.call(ctx, pathRegister, r, &v)
+	return v, err
+}
+
+// Forget implements Desk.
+func (c *Client) Forget(ctx context.Context, r ingest.ForgetRequest) error {
+	return c.call(ctx, pathForget, r, &empty{})
+}
+
+// Bays implements Desk.
+func (c *Client) Bays(ctx context.Context) ([]ingest.BayView, error) {
+	var a baysAnswer
+	err := c.call(ctx, pathBays, empty{}, &a)
+	return a.Bays, err
+}
+
+// Bind implements Desk.
+func (c *Client) Bind(ctx context.Context, r ingest.BindRequest) (ingest.BayView, error) {
+	var v ingest.BayView
+	err := c.call(ctx, pathBind, r, &v)
+	return v, err
+}
+
 // Agree implements Desk.
 func (c *Client) Agree(ctx context.Context, store string) error {
 	return c.call(ctx, pathAgree, agreement{store}, &empty{})

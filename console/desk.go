@@ -49,6 +49,16 @@ type Desk interface {
 	Prove(ctx context.Context, what string) ([]byte, error)
 	// Doctor checks everything a person could have to mend.
 	Doctor(ctx context.Context) ([]ingest.Condition, error)
+	// Devices tells of registered devices and docked cameras.
+	Devices(ctx context.Context) (ingest.Registry, error)
+	// Register enters a device, durably, and returns it.
+	Register(ctx context.Context, r ingest.RegisterRequest) (ingest.DeviceView, error)
+	// Forget enters, durably, that a device is registered no more.
+	Forget(ctx context.Context, r ingest.ForgetRequest) error
+	// Bays tells of every bay that has a name.
+	Bays(ctx context.Context) ([]ingest.BayView, error)
+	// Bind enters the USB port of a bay, durably.
+	Bind(ctx context.Context, r ingest.BindRequest) (ingest.BayView, error)
 	// Agree enters that an admin accepts that a store locks objects for good.
 	Agree(ctx context.Context, store string) error
 }

@@ -35,6 +35,11 @@ var shapes = map[string]struct{ query, answer any }{
 	pathProve:      {what{}, bytesAnswer{}},
 	pathDoctor:     {empty{}, condAnswer{}},
 	pathAgree:      {agreement{}, empty{}},
+	pathDevices:    {empty{}, ingest.Registry{}},
+	pathRegister:   {ingest.RegisterRequest{}, ingest.DeviceView{}},
+	pathForget:     {ingest.ForgetRequest{}, empty{}},
+	pathBays:       {empty{}, baysAnswer{}},
+	pathBind:       {ingest.BindRequest{}, ingest.BayView{}},
 }
 
 func document(t *testing.T) string {

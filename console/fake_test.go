@@ -115,6 +115,24 @@ func (d *fakeDesk) Doctor(context.Context) ([]ingest.Condition, error) {
 	return []ingest.Condition{{Code: "disk", OK: true, Text: "room"}}, d.ask("doctor")
 }
 
+func (d *fakeDesk) Devices(context.Context) (ingest.Registry, error) {
+	return ingest.Registry{Devices: []ingest.DeviceView{{ID: "c017", From: "log"}}}, d.ask("devices")
+}
+
+func (d *fakeDesk) Register(_ context.Context, r ingest.RegisterRequest) (ingest.DeviceView, error) {
+	return ingest.DeviceView{ID: "c017", From: "log", Match: r.Match}, d.ask(r)
+}
+
+func (d *fakeDesk) Forget(_ context.Context, r ingest.ForgetRequest) error { return d.ask(r) }
+
+func (d *fakeDesk) Bays(context.Context) ([]ingest.BayView, error) {
+	return []ingest.BayView{{Bay: "bay-01", Path: "1-1.4", From: "log"}}, d.ask("bays")
+}
+
+func (d *fakeDesk) Bind(_ context.Context, r ingest.BindRequest) (ingest.BayView, error) {
+	return ingest.BayView{Bay: r.Bay, Path: "1-1.4", From: "log"}, d.ask(r)
+}
+
 // names lists a folder through the descriptor a request carried.
 func names(r ingest.Request) ([]string, error) {
 	found, err := r.Folder.Readdirnames(-1)

@@ -45,6 +45,7 @@ var codes = []struct {
 }{
 	{codeDenied, access.ErrDenied},
 	{"no_clip", ingest.ErrNoClip},
+	{"registry", ingest.ErrRegistry},
 	{"no_event", ingest.ErrNoEvent},
 	{"no_state", ingest.ErrNoState},
 	{"unstable", ingest.ErrUnstable},
@@ -83,6 +84,7 @@ var statuses = map[string]int{
 	codeMethod:  http.StatusMethodNotAllowed,
 	codeRequest: http.StatusBadRequest,
 	"no_event":  http.StatusBadRequest,
+	"registry":  http.StatusBadRequest,
 	codeBusy:    http.StatusServiceUnavailable,
 }
 

@@ -23,6 +23,9 @@ const (
 	opIngest  = "ingest"
 	opTag     = "tag"
 	opExport  = "export"
+	opEnrol   = "register"
+	opForget  = "forget"
+	opBind    = "bind"
 )
 
 // The paths of the interface.
@@ -42,6 +45,11 @@ const (
 	pathProve      = apiRoot + "prove"
 	pathDoctor     = apiRoot + "doctor"
 	pathAgree      = apiRoot + "agree"
+	pathDevices    = apiRoot + "devices"
+	pathRegister   = apiRoot + opEnrol
+	pathForget     = apiRoot + opForget
+	pathBays       = apiRoot + "bays"
+	pathBind       = apiRoot + opBind
 )
 
 // route is one call of the interface.
@@ -85,6 +93,9 @@ type (
 	}
 	condAnswer struct {
 		Conditions []ingest.Condition `json:"conditions"`
+	}
+	baysAnswer struct {
+		Bays []ingest.BayView `json:"bays"`
 	}
 	empty struct{}
 )
@@ -139,6 +150,16 @@ func (s *server) routes() []route {
 		onPost(pathAgree, answer(s, func(ctx context.Context, q agreement) (empty, error) {
 			return empty{}, d.Agree(ctx, q.Store)
 		})),
+		onPost(pathDevices, answer(s, func(ctx context.Context, _ empty) (ingest.Registry, error) {
+			return d.Devices(ctx)
+		})),
+		onPost(pathRegister, answer(s, s.register)),
+		onPost(pathForget, answer(s, s.forget)),
+		onPost(pathBays, answer(s, func(ctx context.Context, _ empty) (baysAnswer, error) {
+			bays, err := d.Bays(ctx)
+			return baysAnswer{bays}, err
+		})),
+		onPost(pathBind, answer(s, s.bind)),
 	}
 }
 
@@ -164,6 +185,27 @@ func (s *server) export(ctx context.Context, q ingest.ExportRequest) (clipsAnswe
 	}
 	clips, err := s.Desk.Export(ctx, q)
 	return clipsAnswer{clips}, err
+}
+
+func (s *server) register(ctx context.Context, q ingest.RegisterRequest) (ingest.DeviceView, error) {
+	if err := s.signAs(ctx, opEnrol, &q.Actor, nil); err != nil {
+		return ingest.DeviceView{}, err
+	}
+	return s.Desk.Register(ctx, q)
+}
+
+func (s *server) forget(ctx context.Context, q ingest.ForgetRequest) (empty, error) {
+	if err := s.signAs(ctx, opForget, &q.Actor, nil); err != nil {
+		return empty{}, err
+	}
+	return empty{}, s.Desk.Forget(ctx, q)
+}
+
+func (s *server) bind(ctx context.Context, q ingest.BindRequest) (ingest.BayView, error) {
+	if err := s.signAs(ctx, opBind, &q.Actor, nil); err != nil {
+		return ingest.BayView{}, err
+	}
+	return s.Desk.Bind(ctx, q)
 }
 
 // signAs settles the role an entry is made in and, where there is a by, the one

@@ -30,7 +30,7 @@ type dockView struct {
 }
 
 type tileView struct {
-	Class       string // work, free, part, gone or drop
+	Class       string // work, free, part, gone, held or drop
 	Bay, Device string
 	State       string
 	Big         string
@@ -125,7 +125,7 @@ func gridFor(n int) string {
 // storing reports whether a camera was read whole and stays for the stores'
 // sake alone.
 func storing(b ingest.BayStatus) bool {
-	return !b.Drop && !b.MayTake && b.State != ingest.BayGone && b.State != ingest.BayScanning &&
+	return !b.Drop && !b.MayTake && b.State != ingest.BayGone && b.State != ingest.BayHeld && b.State != ingest.BayScanning &&
 		(b.State == ingest.BayDone || b.Listed > 0 && b.Done == b.Listed)
 }
 
@@ -168,6 +168,13 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
 		t.State = message.T(lang, "board.early")
 		t.Lines = append(t.Lines, putBack(b, lang))
+	case b.State == ingest.BayHeld:
+		t.Class, t.Big = "held", message.T(lang, "board.held")
+		if message.Has("hold." + b.Hold) {
+			t.Lines = append(t.Lines, message.T(lang, "hold."+b.Hold))
+		}
+		t.Lines = append(t.Lines, message.T(lang, "board.held.none"))
+		return t
 	case !b.MayTake:
 		t.Class, t.Big, t.Bar = "work", message.T(lang, "board.remove"), true
 		if storing(b) {

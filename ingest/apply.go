@@ -27,6 +27,12 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyStatement(e)
 	case "store.agreed":
 		return c.applyAgreed(e, record)
+	case "device.registered":
+		return c.applyRegistered(e, record)
+	case "device.forgotten":
+		return c.applyForgotten(e)
+	case "bay.bound":
+		return c.applyBound(e, record)
 	}
 	return nil
 }

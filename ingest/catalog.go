@@ -155,23 +155,27 @@ func (c catalog) add(r row, path string) error {
 
 // knowNeutral notes the id that an adopted entry used for a source.
 func (c catalog) knowNeutral(source clip.Source, id string) error {
+	if err := c.passed(id); err != nil {
+		return err
+	}
+	return c.tx.Bucket(sourceBucket).Put([]byte(source.String()), []byte(id))
+}
+
+// passed has no later device get the id that stands in an entry.
+func (c catalog) passed(id string) error {
 	b := c.tx.Bucket(sourceBucket)
-	if b.Get([]byte(source.String())) != nil {
-		return nil
+	if n, err := strconv.ParseUint(strings.TrimPrefix(id, "c"), 10, 32); err == nil && n > b.Sequence() {
+		return b.SetSequence(n)
 	}
-	if n, err := strconv.ParseUint(strings.TrimPrefix(id, "c"), 10, 64); err == nil && n > b.Sequence() {
-		if err := b.SetSequence(n); err != nil {
-			return err
-		}
-	}
-	return b.Put([]byte(source.String()), []byte(id))
+	return nil
 }
 
 // neutral returns the id that stands for source in entries, a new one when the
-// source was never seen: c001, c002 and so on, skipping ids the config gives.
+// source was never seen or its id is a registered device's by now: c001, c002
+// and so on, skipping ids that are taken.
 func (c catalog) neutral(source clip.Source, taken func(string) bool) (string, error) {
 	b := c.tx.Bucket(sourceBucket)
-	if id := b.Get([]byte(source.String())); id != nil {
+	if id := b.Get([]byte(source.String())); id != nil && !taken(string(id)) {
 		return string(id), nil
 	}
 	for {

@@ -50,7 +50,7 @@ func (d *docking) open(ctx context.Context) error {
 	given := d.origin.device
 	err = d.s.commit(ctx, func(tx *ledger.Tx) (err error) {
 		if d.origin.device = given; given == "" { // asked anew by each run of this job
-			if d.origin.device, err = (catalog{tx.Bolt()}).neutral(d.origin.source, d.s.configured); err != nil {
+			if d.origin.device, err = (catalog{tx.Bolt()}).neutral(d.origin.source, d.s.taken(tx.Bolt())); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/mount"
 	"github.com/custodock/custodock/manifest/ledger"
 )
 
@@ -39,59 +40,59 @@ func (s *Station) Run(ctx context.Context) error {
 	return err
 }
 
-// berth is a place where a camera was found, and how its files are reached.
+// berth is a camera that was found: where it sits and how its files are reached.
 type berth struct {
-	slot  string // what the bay is shown under
-	name  string // of the bay, for people
-	known bool   // the name is configured, so it may stand in entries
-	shown string // where the files are: a mount point, or a port and a volume
+	seat  seat
+	shown string // where the files are, for people: a mount point, or a port and a volume
 	open  func(ctx context.Context) (device.Tree, error)
 }
 
 // mounted is the berth of a camera that something else mounted.
-func (s *Station) mounted(point string) berth {
-	at := berth{slot: "mount " + point, shown: point}
-	if at.name, at.known = s.bayOf(point); at.known {
-		at.slot = "bay " + at.name
-	}
-	at.open = func(context.Context) (device.Tree, error) {
-		if err := s.guardSource(point); err != nil {
+func (s *Station) mounted(m mount.Mount) berth {
+	return berth{seat: s.seatOf(m.Point, m.DevID), shown: m.Point, open: func(context.Context) (device.Tree, error) {
+		if err := s.guardSource(m.Point); err != nil {
 			return nil, err
 		}
-		folder, err := device.Open(point)
+		folder, err := device.Open(m.Point)
 		if err != nil {
 			return nil, fmt.Errorf("open the camera: %w: dock it again", err)
 		}
 		return folder, nil
-	}
-	return at
+	}}
 }
 
 // dock takes a camera through its journey and keeps its tile until it is taken
 // out. A camera that was taken too early keeps its tile, which says so, until
 // the next docking in that bay.
 func (s *Station) dock(ctx context.Context, at berth) {
-	b := s.newBay(at.slot, at.name, at.shown, false)
-	if at.known {
-		b.public = at.name
+	name, public := s.bayOf(at.seat)
+	b := s.newBay(s.slotOf(at, name, public), name, at.shown, false)
+	b.update(func(st *BayStatus) { st.Port = at.seat.port.Path })
+	if public {
+		b.public = name
 	}
-	err := s.journey(ctx, b, at)
+	r := s.sit(ctx, b, at.seat)
+	defer s.rise(r)
+	err := s.journey(ctx, r, at)
 	for errors.Is(err, errNotOpened) && s.pause(ctx, 5*s.retryPause) == nil {
-		err = s.journey(ctx, b, at)
+		err = s.journey(ctx, r, at)
 	}
+	name = r.bayName()
 	switch {
 	case err == nil:
 		s.logger.Info("docking complete", "camera", printable(at.shown), "size", b.status().Bytes)
-		s.alarms.clear("device_gone", at.name)
+		s.alarms.clear("device_gone", name)
 		s.cameraRead(b.status())
+	case errors.Is(err, errHeld):
+		s.logger.Info("held camera taken out", "camera", printable(at.shown))
 	case errors.Is(err, device.ErrGone):
-		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", at.name, err), s.now(), at.name)
+		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()
 		return
 	default:
 		if ctx.Err() == nil {
-			s.alarms.raise("device_unreadable", fmt.Errorf("bay %s: %w", at.name, err), s.now(), at.name)
-			defer s.alarms.clear("device_unreadable", at.name)
+			s.alarms.raise("device_unreadable", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
+			defer s.alarms.clear("device_unreadable", name)
 			s.change.wake()
 		}
 		s.logger.Warn("docking", "camera", printable(at.shown), "stage", closedBy(err), "err", err)
@@ -100,14 +101,33 @@ func (s *Station) dock(ctx context.Context, at berth) {
 	s.removeBay(b)
 }
 
-func (s *Station) journey(ctx context.Context, b *bay, at berth) error {
+// slotOf is what a camera's tile is shown under: its bay, unless another volume
+// of the same camera is shown there already.
+func (s *Station) slotOf(at berth, name string, public bool) string {
+	if !public {
+		return "at " + at.shown
+	}
+	slot := "bay " + name
+	s.seats.mu.Lock()
+	defer s.seats.mu.Unlock()
+	for r := range s.seats.all {
+		if r.bay.slot == slot && r.ctx.Err() == nil && at.seat.same(r.seat) {
+			return slot + " " + at.shown
+		}
+	}
+	return slot
+}
+
+func (s *Station) journey(ctx context.Context, r *resident, at berth) error {
 	tree, err := at.open(ctx)
 	if err != nil {
-		b.finish(err, s.now())
+		r.bay.finish(err, s.now())
 		return err
 	}
 	defer func() { _ = tree.Close() }()
-	return s.newDocking(tree, b, at.shown, wishes{actor: "dock"}).run(ctx)
+	s.journeying(r, true)
+	defer s.journeying(r, false)
+	return s.newDocking(tree, r.bay, at.shown, wishes{actor: "dock"}).in(r).run(ctx)
 }
 
 // guessRole settles the role of a file whose name no profile knows: what holds

@@ -28,14 +28,18 @@ const (
 type docking struct {
 	s      *Station
 	folder device.Tree
-	origin origin
+	base   origin // by what the folder itself tells
+	origin origin // with what is registered of the camera
 	want   wishes
 	bay    *bay
 	pool   *hash.Pool // its own, so that a camera that hangs holds up no other
 	emit   func(FileResult)
 
 	profile    *profile.Profile
-	identities []device.Identity // also those found in files
+	told       []device.Identity // what the folder says of itself
+	identities []device.Identity // of it what tells devices apart, and what was found in files
+	verdict    verdict           // whose the camera is
+	self       *resident         // its stay in a bay, nil for a folder that was named
 	incomplete bool              // part of the camera could not be listed
 	opened     int64             // its docking.opened entry
 
@@ -74,12 +78,21 @@ func (d *docking) run(ctx context.Context) error {
 		d.s.reading.Add(-1)
 		d.s.change.wake()
 	}()
-	if err := d.open(ctx); err != nil {
+	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
+	err := d.scan(ctx)
+	opening := ctx
+	if err != nil {
+		opening = context.WithoutCancel(ctx) // that it was there is entered all the same
+	} else if err := d.admit(ctx); err != nil {
+		return err
+	}
+	if err == nil {
+		d.bay.update(func(b *BayStatus) { b.State = BayCopying })
+	}
+	if err := d.open(opening); err != nil {
 		d.bay.finish(err, d.s.now())
 		return fmt.Errorf("%w: %w", errNotOpened, err)
 	}
-	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
-	err := d.scan(ctx)
 	if err == nil {
 		err = d.readAll(ctx)
 	}
@@ -106,7 +119,6 @@ func (d *docking) scan(ctx context.Context) error {
 	}
 	d.identify()
 	d.bay.update(func(b *BayStatus) {
-		b.State = BayCopying
 		b.Listed = len(d.files)
 		for _, f := range d.files {
 			b.TotalBytes += f.Size

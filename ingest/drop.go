@@ -79,7 +79,7 @@ func (s *Station) watchDrop(ctx context.Context, drop configs.Drop) error {
 	s.alarms.clear("device_gone", drop.Path)
 	name := drop.Bay
 	if name == "" {
-		name, _ = s.bayOf(drop.Path)
+		name, _ = s.bayOf(seat{point: drop.Path})
 	}
 	b := s.newBay("drop "+drop.Path, name, drop.Path, true)
 	b.public = drop.Bay

@@ -96,7 +96,7 @@ func (m *mounts) change(c mount.Change) {
 		m.docked[id] = cancel
 		m.group.Go(func() error {
 			defer cancel(nil)
-			m.s.dock(ctx, m.s.mounted(there.Point))
+			m.s.dock(ctx, m.s.mounted(there))
 			return nil
 		})
 	}

@@ -65,13 +65,20 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 }
 
 func (s *Station) newDocking(folder device.Tree, b *bay, shown string, want wishes) *docking {
-	o, strong := s.originOf(folder, shown, b.public)
-	return &docking{
-		s: s, folder: folder, origin: o, want: want, identities: strong,
+	o, told := originOf(folder, shown, b.public)
+	d := &docking{
+		s: s, folder: folder, base: o, told: told, want: want,
 		bay: b, pool: hash.NewPool(buffersPerDocking), emit: func(FileResult) {},
 		outcome: map[string]string{}, tally: map[string]int64{}, pending: map[int64][]FileResult{},
 		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing),
 	}
+	for _, id := range told {
+		if identifies(id) {
+			d.identities = append(d.identities, id)
+		}
+	}
+	d.settleOwner()
+	return d
 }
 
 func (s *Station) enlist(d *docking) {

@@ -2,9 +2,7 @@ package ingest
 
 import (
 	"io"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
@@ -25,57 +23,20 @@ type origin struct {
 	assignment *tag.Assignment
 }
 
-// sharedSerials are constants that whole product lines have for a serial.
-var sharedSerials = []string{"123456789ABC", "0123456789ABCDEF", "0123456789ABCDEF0123456789ABCDEF", "000000000000"}
-
-// identifies reports whether an identity tells two devices apart. A volume
-// label does not: every unit of a model has the same.
-func identifies(id device.Identity) bool {
-	if id.Kind == device.USBSerial {
-		return !slices.Contains(sharedSerials, strings.ToUpper(id.Value))
-	}
-	return id.Kind == device.FSUUID || id.Kind == device.ByProfile
-}
-
-// originOf says whose folder this is: a registered device, else a filesystem
-// by its UUID, else nothing but a path.
-func (s *Station) originOf(folder device.Tree, shown, bay string) (origin, []device.Identity) {
-	o := origin{source: clip.Source{Kind: "folder", ID: shown}, shown: shown, bay: bay}
-	var strong []device.Identity
-	told := map[string]string{}
-	for _, id := range folder.Identities() {
-		told[id.Kind] = id.Value
-		if identifies(id) {
-			strong = append(strong, id)
+// originOf says what the folder itself tells: its source is a filesystem by its
+// UUID, else nothing but a path. Whose it is, is settled afterwards.
+func originOf(folder device.Tree, shown, bay string) (o origin, told []device.Identity) {
+	o = origin{source: clip.Source{Kind: "folder", ID: shown}, shown: shown, bay: bay, fat: folder.Coarse()}
+	told = folder.Identities()
+	for _, id := range told {
+		switch {
+		case id.Kind == device.Label:
+			o.label = id.Value
+		case id.Kind == device.FSUUID && folder.MountRoot():
+			o.source = clip.Source{Kind: "fs", ID: id.Value}
 		}
 	}
-	o.label = told[device.Label]
-	if uuid := told[device.FSUUID]; uuid != "" && folder.MountRoot() {
-		o.source = clip.Source{Kind: "fs", ID: uuid}
-	}
-	o.fat = folder.Coarse()
-	for _, dev := range s.conf().Devices {
-		if matches(dev.Match, told) {
-			o.register(dev)
-			break
-		}
-	}
-	return o, strong
-}
-
-// matches reports whether all that the configuration says of a device agrees.
-func matches(m configs.Match, told map[string]string) bool {
-	given := 0
-	for kind, want := range map[string]string{device.FSUUID: m.FSUUID, device.Label: m.Label, device.USBSerial: m.Serial} {
-		if want == "" {
-			continue
-		}
-		given++
-		if told[kind] != want {
-			return false
-		}
-	}
-	return given > 0
+	return o, told
 }
 
 func (o *origin) register(dev configs.Device) {
@@ -98,15 +59,25 @@ func (s *Station) configured(id string) bool {
 // idFileLimit bounds what is read of a file that may hold a device's id.
 const idFileLimit = 64 << 10
 
-// identify picks the profile and looks for the id the device keeps in a file.
+// identify picks the profile, looks for the id the device keeps in a file, and
+// settles with it whose the camera is. A registration that is known by that id
+// alone may name another profile, which is tried once.
 func (d *docking) identify() {
 	paths := make([]string, len(d.files))
 	for i, f := range d.files {
 		paths[i] = f.Path
 	}
-	d.profile = d.s.profiles.Named(d.origin.profile)
+	d.readProfile(paths)
+	if named := d.origin.profile; named != "" && d.profile.Name != named {
+		d.readProfile(paths)
+	}
+}
+
+func (d *docking) readProfile(paths []string) {
+	profiles, usb := d.s.profiles.Load(), d.seat().usbID()
+	d.profile = profiles.Named(d.origin.profile)
 	if d.profile == nil {
-		d.profile = d.s.profiles.Match(paths, d.origin.label)
+		d.profile = profiles.Match(paths, d.origin.label, usb)
 	}
 	id := d.profile.LabelDevice(d.origin.label)
 	for _, rule := range d.profile.IDFiles() {
@@ -117,10 +88,17 @@ func (d *docking) identify() {
 			id = rule.Find(d.beginning(path))
 		}
 	}
-	d.identities = slices.DeleteFunc(d.identities, func(i device.Identity) bool { return i.Kind == device.ByProfile })
+	d.identities = nil
+	for _, told := range d.told {
+		shared := told.Kind == device.USBSerial && (d.profile.SharedSerials() || slices.Contains(gadgets, usb))
+		if identifies(told) && !shared {
+			d.identities = append(d.identities, told)
+		}
+	}
 	if id != "" {
 		d.identities = append(d.identities, device.Identity{Kind: device.ByProfile, Value: id})
 	}
+	d.settleOwner()
 }
 
 func (d *docking) beginning(path string) []byte {
@@ -134,16 +112,4 @@ func (d *docking) beginning(path string) []byte {
 		return nil
 	}
 	return b
-}
-
-// bayOf names the bay of a mount point on the board: as configured, else by the
-// last element of the path, which is often a person's or a unit's and so never
-// goes into an entry.
-func (s *Station) bayOf(point string) (name string, configured bool) {
-	for _, b := range s.conf().Bays {
-		if b.Path == point {
-			return b.Name, true
-		}
-	}
-	return printable(filepath.Base(point)), false
 }

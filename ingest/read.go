@@ -182,7 +182,7 @@ func (d *docking) recognise(f device.File, g got) (got, error) {
 		return g, err
 	}
 	err := d.s.db.View(func(tx *bbolt.Tx) error {
-		g.known = catalog{tx}.acquisition(d.origin.source, f.Path, g.sum.SHA256)
+		g.known = d.acquisition(tx, f.Path, g.sum.SHA256)
 		return nil
 	})
 	if err == nil && g.known >= 0 && g.file != nil && !d.s.spooled(g.known) {

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device/profile"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 )
@@ -45,6 +46,10 @@ func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file stri
 			return err
 		}
 	}
+	profiles, err := profile.Load(configs.Devices(), next.Profiles)
+	if err != nil {
+		return err
+	}
 	digest, err := digestOfFile(file)
 	if err != nil {
 		return fmt.Errorf("hash the configuration: %w", err)
@@ -56,6 +61,7 @@ func (s *Station) Reconfigure(ctx context.Context, cfg configs.Config, file stri
 	if err != nil {
 		return err
 	}
+	s.profiles.Store(&profiles)
 	gone := s.swap(&next)
 	// The queue is made before anybody serves it: an uploader never looks back
 	// behind the rows it has seen.

@@ -28,7 +28,7 @@ func Guard(cfg configs.Config) *usb.Guard {
 
 // tellRefused raises an alarm for each guarded port with a device that is not
 // let in whole, and ends those of devices that were pulled out.
-func (p *ports) tellRefused(devices []usb.Device) {
+func (p *usbPorts) tellRefused(devices []usb.Device) {
 	g := Guard(*p.s.conf())
 	refused := map[string]bool{}
 	for _, dev := range devices {
@@ -44,7 +44,7 @@ func (p *ports) tellRefused(devices []usb.Device) {
 		if len(reasons) == 0 {
 			continue
 		}
-		name, _ := p.s.bayOf(dev.Path)
+		name, _ := p.s.bayOf(p.at(dev).seat)
 		refused[name] = true
 		p.s.alarms.raise("usb_refused", fmt.Errorf("bay %s: device %s is not let in as %s", name, dev.Model(), strings.Join(reasons, ", ")), p.s.now(), name)
 	}

@@ -50,6 +50,9 @@ type Options struct {
 	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
+	// PortOf finds the USB port of a block device, "major:minor"; nil asks sysfs.
+	PortOf func(devID string) (Port, bool)
+
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
 
 	Bus  Bus                                                                 // nil is the machine's own
@@ -85,7 +88,7 @@ type Station struct {
 	db       *bbolt.DB
 	ledger   *ledger.Ledger
 	spool    *spool
-	profiles profile.Set
+	profiles atomic.Pointer[profile.Set] // in force; replaced whole
 
 	claims     claims
 	retryPause time.Duration // before a file that would not keep still is read again
@@ -107,6 +110,7 @@ type Station struct {
 	mu     sync.Mutex
 	stores []*central // replaced whole when the configuration changes
 	bays   map[string]*bay
+	seats  seats
 	docks  map[*docking]bool // that wait for clips to be stored
 }
 
@@ -136,14 +140,19 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 			return ptp.Connect(ctx, t, o)
 		}
 	}
+	if o.PortOf == nil {
+		o.PortOf = portOf
+	}
 	s := &Station{
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
+		seats:      seats{all: map[*resident]bool{}},
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.change.init()
 	s.reconfigured.init()
+	s.seats.changed.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}
@@ -151,10 +160,11 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 }
 
 func (s *Station) open(ctx context.Context) error {
-	var err error
-	if s.profiles, err = profile.Load(configs.Devices()); err != nil {
+	profiles, err := profile.Load(configs.Devices(), s.o.Config.Profiles)
+	if err != nil {
 		return err
 	}
+	s.profiles.Store(&profiles)
 	if s.lock, err = prepare(s.state, s.o.Create); err != nil {
 		return err
 	}

@@ -226,10 +226,11 @@ func (s *Station) publicArgs(args []string) []string {
 	})
 }
 
-// namesBay reports whether a name is one the configuration gives a bay; others
+// namesBay reports whether a name is one that an admin gave a bay; others
 // come from where a camera is mounted, and may be a person's.
 func (s *Station) namesBay(name string) bool {
-	return slices.ContainsFunc(s.conf().Bays, func(b configs.Bay) bool { return b.Name == name }) ||
+	_, bound := s.boundBays()[name]
+	return bound || s.configuredBay(name) ||
 		slices.ContainsFunc(s.conf().Drops, func(d configs.Drop) bool { return d.Bay == name })
 }
 

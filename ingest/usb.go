@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -34,21 +33,21 @@ func (machine) Watch(ctx context.Context, fn func(usb.Event) error) error {
 	return usb.Watch(ctx, fn)
 }
 
-// ports are the cameras on the USB ports of this machine. Each of their volumes
+// usbPorts are the cameras on the USB ports of this machine. Each of their volumes
 // has a docking of its own.
-type ports struct {
-	s     *Station
-	bus   Bus
-	ctx   context.Context
-	group *errgroup.Group
-	stays map[stay]context.CancelCauseFunc
+type usbPorts struct {
+	s      *Station
+	bus    Bus
+	ctx    context.Context
+	group  *errgroup.Group
+	docked map[plugged]context.CancelCauseFunc
 
 	refused map[string]bool // bays with a device that is not let in whole
 }
 
-// stay is one volume of one device from plugging in to pulling out. The kernel
-// numbers a device anew each time, so one that comes back is another stay.
-type stay struct {
+// plugged is one volume of one device from plugging in to pulling out. The kernel
+// numbers a device anew each time, so one that comes back is another.
+type plugged struct {
 	port   string
 	number int
 	volume string // device number; "" is the device itself, spoken to without a file system
@@ -59,7 +58,7 @@ type stay struct {
 // something changed.
 func (s *Station) serveUSB(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	p := &ports{s: s, bus: s.o.Bus, ctx: ctx, stays: map[stay]context.CancelCauseFunc{}}
+	p := &usbPorts{s: s, bus: s.o.Bus, ctx: ctx, docked: map[plugged]context.CancelCauseFunc{}}
 	var dockings errgroup.Group
 	p.group = &dockings
 	news := make(chan struct{}, 1)
@@ -71,7 +70,7 @@ func (s *Station) serveUSB(ctx context.Context) error {
 }
 
 // watch tells of every event of the kernel, however many at once, as one.
-func (p *ports) watch(ctx context.Context, news chan<- struct{}) error {
+func (p *usbPorts) watch(ctx context.Context, news chan<- struct{}) error {
 	for {
 		err := p.bus.Watch(ctx, func(usb.Event) error {
 			select {
@@ -90,7 +89,7 @@ func (p *ports) watch(ctx context.Context, news chan<- struct{}) error {
 	}
 }
 
-func (p *ports) serve(ctx context.Context, news <-chan struct{}) error {
+func (p *usbPorts) serve(ctx context.Context, news <-chan struct{}) error {
 	for {
 		changed := p.s.reconfigured.next()
 		if err := p.look(); err != nil {
@@ -100,7 +99,7 @@ func (p *ports) serve(ctx context.Context, news <-chan struct{}) error {
 		case <-news:
 		case <-changed:
 		case <-ctx.Done():
-			for _, cancel := range p.stays {
+			for _, cancel := range p.docked {
 				cancel(nil)
 			}
 			return ctx.Err()
@@ -109,30 +108,30 @@ func (p *ports) serve(ctx context.Context, news <-chan struct{}) error {
 }
 
 // look compares what is plugged in with what is docked.
-func (p *ports) look() error {
+func (p *usbPorts) look() error {
 	devices, err := p.bus.Scan()
 	if err != nil {
 		return err
 	}
 	p.tellRefused(devices)
-	there := map[stay]berth{}
+	there := map[plugged]berth{}
 	for _, dev := range devices {
-		for i, v := range dev.Volumes {
-			there[stay{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v, i)
+		for _, v := range dev.Volumes {
+			there[plugged{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v)
 		}
 		if len(dev.Volumes) == 0 && speaksPTP(dev) {
-			there[stay{dev.Path, dev.Number, ""}] = p.camera(dev)
+			there[plugged{dev.Path, dev.Number, ""}] = p.camera(dev)
 		}
 	}
-	for at, cancel := range p.stays {
+	for at, cancel := range p.docked {
 		if _, still := there[at]; !still {
 			cancel(device.ErrGone)
-			delete(p.stays, at)
+			delete(p.docked, at)
 			p.s.claims.drop(at.volume)
 		}
 	}
 	for at, where := range there {
-		if p.stays[at] == nil && (at.volume == "" || p.ours(at.volume)) {
+		if p.docked[at] == nil && (at.volume == "" || p.ours(at.volume)) {
 			p.begin(at, where)
 		}
 	}
@@ -142,7 +141,7 @@ func (p *ports) look() error {
 // ours reports whether the volume is for the mounter. Where there is none the
 // mount table decides, and what somebody else has mounted, such as an archive
 // disk, is left to them.
-func (p *ports) ours(devID string) bool {
+func (p *usbPorts) ours(devID string) bool {
 	socket := p.s.conf().Mounter
 	if socket == "" {
 		return false
@@ -166,9 +165,9 @@ func (p *ports) ours(devID string) bool {
 	})
 }
 
-func (p *ports) begin(at stay, where berth) {
+func (p *usbPorts) begin(at plugged, where berth) {
 	ctx, cancel := context.WithCancelCause(p.ctx)
-	p.stays[at] = cancel
+	p.docked[at] = cancel
 	p.group.Go(func() error {
 		defer cancel(nil)
 		p.s.dock(ctx, where)
@@ -176,29 +175,23 @@ func (p *ports) begin(at stay, where berth) {
 	})
 }
 
-// berth is the place that the port of a device is.
-func (p *ports) berth(dev usb.Device) berth {
-	at := berth{shown: "usb " + dev.Path, slot: "usb " + dev.Path}
-	if at.name, at.known = p.s.bayOf(dev.Path); at.known {
-		at.slot = "bay " + at.name
-	}
-	return at
+// at is the berth of a device as such.
+func (p *usbPorts) at(dev usb.Device) berth {
+	port := Port{Path: dev.Path, Peer: dev.Peer, Vendor: dev.Vendor, Product: dev.Product}
+	return berth{seat: seat{port: port}, shown: "usb " + dev.Path}
 }
 
-// volume is the berth of the nth volume of a device.
-func (p *ports) volume(dev usb.Device, v usb.Volume, nth int) berth {
-	at := p.berth(dev)
+func (p *usbPorts) volume(dev usb.Device, v usb.Volume) berth {
+	at := p.at(dev)
+	at.seat.devID = v.DevID
 	at.shown += " " + v.Name
-	if nth > 0 {
-		at.slot = fmt.Sprintf("%s %d", at.slot, nth+1)
-	}
 	at.open = func(ctx context.Context) (device.Tree, error) { return p.s.mountVolume(ctx, dev, v) }
 	return at
 }
 
 // camera is the berth of a device that is spoken to, and mounted nowhere.
-func (p *ports) camera(dev usb.Device) berth {
-	at := p.berth(dev)
+func (p *usbPorts) camera(dev usb.Device) berth {
+	at := p.at(dev)
 	at.open = func(ctx context.Context) (device.Tree, error) {
 		return p.s.o.Talk(ctx, ptp.Target{Bus: dev.Bus, Number: dev.Number}, ptp.Options{Port: dev.Path, Serial: dev.Serial})
 	}

@@ -44,6 +44,18 @@ func (b *fakeBus) Watch(ctx context.Context, fn func(usb.Event) error) error {
 	return ctx.Err()
 }
 
+func (b *fakeBus) portOf(devID string) (Port, bool) {
+	devices, _ := b.Scan()
+	for _, dev := range devices {
+		for _, v := range dev.Volumes {
+			if v.DevID == devID {
+				return Port{Path: dev.Path, Vendor: dev.Vendor, Product: dev.Product}, true
+			}
+		}
+	}
+	return Port{}, false
+}
+
 func (b *fakeBus) set(devices ...usb.Device) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -75,8 +87,8 @@ func serveMounter(t *testing.T) string {
 	return socket
 }
 
-// card is a loop device with clips that nobody has mounted.
-func card(t *testing.T, n int, more func(root string)) (usb.Device, []testbench.File) {
+// usbCard is a loop device with clips that nobody has mounted.
+func usbCard(t *testing.T, n int, more func(root string)) (usb.Device, []testbench.File) {
 	t.Helper()
 	disk := testbench.LoopDisk(t, 16)
 	files := testbench.Clips(t, disk.Mountpoint, n, 100_000, 11)
@@ -100,6 +112,8 @@ func onUSB(t *testing.T, change func(*Options)) (*Station, *fakeBus) {
 	bus := &fakeBus{}
 	s, _ := daemon(t, func(o *Options) {
 		o.Bus, o.Config.Mounter = bus, serveMounter(t)
+		o.PortOf = bus.portOf
+		o.Config.Unknown = configs.UnknownTake
 		o.Config.Bays = []configs.Bay{{Name: "bay-01", Path: "1-1.4"}}
 		if change != nil {
 			change(o)
@@ -135,7 +149,7 @@ func mounted(t *testing.T, devID string) bool {
 // its tile goes when it is pulled out.
 func TestUSB(t *testing.T) {
 	s, bus := onUSB(t, nil)
-	dev, files := card(t, 3, nil)
+	dev, files := usbCard(t, 3, nil)
 	bus.set(dev)
 	st := until(t, s, "done", func(st Status) bool { b := bayNamed(st, "bay-01"); return b.State == BayDone && b.Stored == len(files) })
 	if b := bayNamed(st, "bay-01"); !b.MayTake || b.Done != len(files) {
@@ -158,7 +172,7 @@ func TestUSB(t *testing.T) {
 // TestNoCamera is what hangs on USB and is none.
 func TestNoCamera(t *testing.T) {
 	s, bus := onUSB(t, nil)
-	archive, _ := card(t, 1, func(root string) {
+	archive, _ := usbCard(t, 1, func(root string) {
 		if err := os.WriteFile(filepath.Join(root, dir.Marker), []byte("id\n"), 0o444); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +182,7 @@ func TestNoCamera(t *testing.T) {
 	if b := bayNamed(st, "bay-01"); !strings.Contains(b.Reason, "archive disk") || b.Listed > 0 {
 		t.Errorf("bay %+v", b)
 	}
-	taken, _ := card(t, 1, nil)
+	taken, _ := usbCard(t, 1, nil)
 	taken.Path, taken.Number = "1-1.3", 8
 	point := t.TempDir()
 	if err := unix.Mount("/dev/"+taken.Volumes[0].Name, point, "ext4", 0, ""); err != nil {
@@ -176,7 +190,7 @@ func TestNoCamera(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH) })
 	bus.set(archive, taken)
-	next, _ := card(t, 1, nil)
+	next, _ := usbCard(t, 1, nil)
 	next.Path, next.Number = "1-1.2", 9
 	bus.set(archive, taken, next)
 	st = until(t, s, "the next is done", func(st Status) bool { return bayNamed(st, "1-1.2").State == BayDone })

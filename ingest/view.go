@@ -96,14 +96,16 @@ const (
 	BayDone     = "done"  // you may take it
 	BayError    = "error" // you may take it, but Remaining clips stay on the camera only
 	BayGone     = "gone"  // taken out before it was done
+	BayHeld     = "held"  // nothing is read until an admin says whose it is; Hold names the reason
 )
 
 // BayStatus is one docking, the newest of its bay.
 type BayStatus struct {
 	Bay        string    `json:"bay"`
-	Path       string    `json:"path"`   // quoted where a name is not printable
-	Device     string    `json:"device"` // neutral id
-	Drop       bool      `json:"drop"`   // a drop folder: never "done", nothing to take away
+	Path       string    `json:"path"`           // quoted where a name is not printable
+	Port       string    `json:"port,omitempty"` // of USB, where it hangs on one
+	Device     string    `json:"device"`         // neutral id
+	Drop       bool      `json:"drop"`           // a drop folder: never "done", nothing to take away
 	State      string    `json:"state"`
 	MayTake    bool      `json:"may_take"`
 	Listed     int       `json:"listed"`
@@ -116,6 +118,7 @@ type BayStatus struct {
 	Bytes      int64     `json:"bytes"`
 	TotalBytes int64     `json:"total_bytes"`
 	Reason     string    `json:"reason,omitempty"` // why clips remain
+	Hold       string    `json:"hold,omitempty"`   // while it is held: HoldSame or HoldUnknown
 	Opened     time.Time `json:"opened"`
 	Closed     time.Time `json:"closed,omitzero"`
 }

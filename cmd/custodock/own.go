@@ -29,3 +29,21 @@ func (o own) Export(ctx context.Context, r ingest.ExportRequest) ([]string, erro
 	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
 	return o.Station.Export(ctx, r)
 }
+
+// Register implements console.Desk.
+func (o own) Register(ctx context.Context, r ingest.RegisterRequest) (ingest.DeviceView, error) {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.Register(ctx, r)
+}
+
+// Forget implements console.Desk.
+func (o own) Forget(ctx context.Context, r ingest.ForgetRequest) error {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.Forget(ctx, r)
+}
+
+// Bind implements console.Desk.
+func (o own) Bind(ctx context.Context, r ingest.BindRequest) (ingest.BayView, error) {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.Bind(ctx, r)
+}

@@ -129,7 +129,7 @@ func TestOnlyUSB(t *testing.T) {
 	for below, want := range map[string]error{
 		"devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4/1-1.4:1.0/host0/target0:0:0/0:0:0:0/block": nil,
 		"devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block":                     ErrNotAllowed,
-		"devices/virtual/block": ErrNotAllowed,
+		"devices/virtual/block":                             ErrNotAllowed,
 		"devices/pci0000:00/0000:00:14.0/usbish1/1-1/block": ErrNotAllowed,
 	} {
 		root, _ := sysfs(t, c.dev, below)

@@ -8,7 +8,9 @@
 //	name      the profile's name, which is its file's name without .yaml
 //	vendor    who makes the device
 //	rank      of two profiles that fit a folder, the higher rank wins
-//	match     paths: globs each of which must match a file; label: the volume label. Either is enough
+//	match     paths: globs each of which must match a file; label: the volume label; usb: ids such as
+//	          "2672:0042". Any of the three is enough to choose a profile, and none says which camera it is
+//	serials   "shared" where every unit of the model has the same USB serial, which then identifies nothing
 //	roles     globs under main, still, proxy, sidecar, log and ignore
 //	names     what the names of files say, see Pattern
 //	ids       files that hold the device's id, see IDFile
@@ -23,7 +25,6 @@ package profile
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -32,6 +33,9 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 )
+
+// usbID is the form of a USB id.
+var usbID = regexp.MustCompile(`^[0-9a-f]{4}:[0-9a-f]{4}$`)
 
 // genericName is the profile of last resort.
 const genericName = "generic"
@@ -42,6 +46,7 @@ type Profile struct {
 	Vendor    string    `yaml:"vendor"`
 	Rank      int       `yaml:"rank"`
 	Match     Match     `yaml:"match"`
+	Serials   string    `yaml:"serials"`
 	Roles     Roles     `yaml:"roles"`
 	Names     []Pattern `yaml:"names"`
 	IDs       []IDFile  `yaml:"ids"`
@@ -62,6 +67,7 @@ type Profile struct {
 type Match struct {
 	Paths []string `yaml:"paths"`
 	Label string   `yaml:"label"`
+	USB   []string `yaml:"usb"` // vendor:product in four hexadecimal digits each
 }
 
 // Roles are globs for each role.
@@ -91,99 +97,20 @@ func (r Roles) rules() []rule {
 	}
 }
 
-// Set is all known profiles. The zero Set knows none.
-type Set struct {
-	profiles []*Profile // highest rank first, generic aside
-	generic  *Profile
-}
+// Generic reports whether p is the profile of what no other one knows.
+func (p *Profile) Generic() bool { return p.Name == genericName }
 
-// Load reads every *.yaml in the root of fsys. Mistakes in a file are
-// *configs.Error, with file, line and column.
-func Load(fsys fs.FS) (Set, error) {
-	files, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return Set{}, fmt.Errorf("list device profiles: %w", err)
-	}
-	var s Set
-	for _, file := range files {
-		data, err := fs.ReadFile(fsys, file)
-		if err != nil {
-			return Set{}, fmt.Errorf("read device profile: %w", err)
-		}
-		p, err := parse(file, data)
-		if err != nil {
-			return Set{}, err
-		}
-		if p.Name == genericName {
-			s.generic = p
-		} else {
-			s.profiles = append(s.profiles, p)
-		}
-	}
-	if s.generic == nil {
-		return Set{}, fmt.Errorf("device profiles lack %s.yaml; add it, it has the roles every profile falls back on", genericName)
-	}
-	slices.SortFunc(s.profiles, func(a, b *Profile) int {
-		if a.Rank != b.Rank {
-			return b.Rank - a.Rank
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	s.link()
-	return s, nil
-}
+// SharedSerials reports whether the USB serial of such a device is that of every
+// unit of its model.
+func (p *Profile) SharedSerials() bool { return p.Serials == sharedSerials }
 
-// link gives each profile the roles of the generic one and the patterns of
-// others that cannot be mistaken, because files of many devices meet in a drop
-// folder.
-func (s *Set) link() {
-	all := append(slices.Clone(s.profiles), s.generic)
-	for _, p := range all {
-		if p != s.generic {
-			p.roles = append(p.roles, s.generic.roles[0])
-		}
-		for i := range p.Names {
-			p.patterns = append(p.patterns, &p.Names[i])
-		}
-		for _, other := range s.profiles {
-			for i := range other.Names {
-				if other != p && other.Names[i].Distinct {
-					p.patterns = append(p.patterns, &other.Names[i])
-				}
-			}
-		}
-	}
-}
+// sharedSerials is the only thing a profile may say of serials.
+const sharedSerials = "shared"
 
-// Named returns the profile with that name, or nil.
-func (s Set) Named(name string) *Profile {
-	if name == genericName {
-		return s.Match(nil, "")
+func (p *Profile) fits(paths []string, label, usb string) bool {
+	if usb != "" && slices.Contains(p.Match.USB, usb) {
+		return true
 	}
-	for _, p := range s.profiles {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-// Match returns the profile of highest rank that fits a folder with these
-// paths and this volume label ("" when it has none), else the generic one. It
-// is never nil.
-func (s Set) Match(paths []string, label string) *Profile {
-	for _, p := range s.profiles {
-		if p.fits(paths, label) {
-			return p
-		}
-	}
-	if s.generic == nil {
-		return &Profile{Name: genericName}
-	}
-	return s.generic
-}
-
-func (p *Profile) fits(paths []string, label string) bool {
 	if p.label != nil && p.label.MatchString(label) {
 		return true
 	}
@@ -216,6 +143,14 @@ func (p *Profile) compile(d *configs.Document) (err error) {
 	}
 	if p.protected, err = compileGlobs(d, "protected", p.Protected); err != nil {
 		return err
+	}
+	for i, id := range p.Match.USB {
+		if !usbID.MatchString(id) {
+			return d.Errorf(fmt.Sprintf("match.usb.%d", i), "usb id %q; write vendor and product in four lower-case hexadecimal digits each, such as \"2672:0042\"", id)
+		}
+	}
+	if p.Serials != "" && p.Serials != sharedSerials {
+		return d.Errorf("serials", "serials %q; write %s, or leave the key out", p.Serials, sharedSerials)
 	}
 	if p.Factory == "" {
 		p.Factory = "0+"

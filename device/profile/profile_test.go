@@ -18,7 +18,7 @@ import (
 
 func shipped(t testing.TB) Set {
 	t.Helper()
-	s, err := Load(configs.Devices())
+	s, err := Load(configs.Devices(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestMatch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := s.Match(tt.paths, tt.label).Name; got != tt.want {
+			if got := s.Match(tt.paths, tt.label, "").Name; got != tt.want {
 				t.Errorf("matched %q, want %q", got, tt.want)
 			}
 		})
@@ -72,7 +72,7 @@ func TestMatch(t *testing.T) {
 	if p := s.Named("nope"); p != nil {
 		t.Errorf("profile %v for a name no one has", p)
 	}
-	if p := (Set{}).Match([]string{"a.mp4"}, ""); p == nil || p.Classify("a.mp4").Role != clip.Sidecar {
+	if p := (Set{}).Match([]string{"a.mp4"}, "", ""); p == nil || p.Classify("a.mp4").Role != clip.Sidecar {
 		t.Errorf("an empty set must still classify: %v", p)
 	}
 }
@@ -162,7 +162,7 @@ func TestValuesArePrintable(t *testing.T) {
 		"generic.yaml": {Data: []byte("name: generic\n")},
 		"loose.yaml": {Data: []byte("name: loose\nnames:\n  - pattern: '(?P<officer>.*)-(?P<device>.*)\\.mp4'\n" +
 			"    example: a-b.mp4\n")},
-	})
+	}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,11 +237,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"layout", "name: bad\nnames:\n  - pattern: '(?P<time>x)'\n    example: x\n    time: '2006'\n", 5, 11, "layout"},
 		{"zone", "name: bad\nnames:\n  - pattern: '(?P<time>\\d{4})'\n    example: '2026'\n    time: '2006'\n    zone: Mars\n", 6, 11, "Mars"},
 		{"role twice", "name: bad\nroles:\n  main: ['*.x']\n  still: ['*.X']\n", 3, 10, "still"},
+		{"usb id", "name: bad\nmatch:\n  usb: ['2672:0042', '2672:42']\n", 3, 22, "2672:42"},
+		{"usb id in capitals", "name: bad\nmatch:\n  usb: ['2672:00AB']\n", 3, 9, "lower-case"},
+		{"serials", "name: bad\nserials: unique\n", 2, 10, "shared"},
 		{"id groups", "name: bad\nids:\n  - file: a\n    pattern: 'b'\n", 4, 14, "one, around the id"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Load(fstest.MapFS{"generic.yaml": {Data: []byte("name: generic\n")}, "bad.yaml": {Data: []byte(tt.yaml)}})
+			_, err := Load(fstest.MapFS{"generic.yaml": {Data: []byte("name: generic\n")}, "bad.yaml": {Data: []byte(tt.yaml)}}, "")
 			var e *configs.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got %v, want a *configs.Error", err)
@@ -251,7 +254,7 @@ func TestLoadRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Load(fstest.MapFS{}); err == nil || !strings.Contains(err.Error(), "generic.yaml") {
+	if _, err := Load(fstest.MapFS{}, ""); err == nil || !strings.Contains(err.Error(), "generic.yaml") {
 		t.Errorf("a set without generic.yaml: %v", err)
 	}
 }
@@ -281,7 +284,7 @@ func FuzzClassify(f *testing.F) {
 			if facts.Recording != nil && facts.Recording.Part < 1 {
 				t.Fatalf("%s: part %d", p, facts.Recording.Part)
 			}
-			if set.Match([]string{path}, path) == nil {
+			if set.Match([]string{path}, path, path) == nil {
 				t.Fatal("no profile")
 			}
 		}

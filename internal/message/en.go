@@ -199,7 +199,6 @@ var english = map[string]string{
 	"tag.done":      "%s: tagged, entry %s",
 
 	"clips.none":       "No clips.",
-	"devices.none":     "No devices are registered in the configuration.",
 	"export.done.one":  "%d clip in %s",
 	"export.done.many": "%d clips in %s",
 	"export.check":     "check it with: cd %s && ./verify.sh %s",

@@ -199,7 +199,6 @@ var chinese = map[string]string{
 	"tag.done":      "%s：已标记，条目 %s",
 
 	"clips.none":       "没有文件。",
-	"devices.none":     "配置中没有登记设备。",
 	"export.done.one":  "%d 个文件已导出到 %s",
 	"export.done.many": "%d 个文件已导出到 %s",
 	"export.check":     "核验方法：cd %s && ./verify.sh %s",

@@ -44,7 +44,8 @@ func LoopDisk(t testing.TB, size int64, mkfs ...string) *Disk {
 	tool(t, "mkfs.ext4", append(args, d.image)...)
 	d.Device = tool(t, "losetup", "--find", "--show", d.image)
 	t.Cleanup(d.close)
-	tool(t, "blockdev", "--setrw", d.Device) // a lock outlives the disk that was behind the device
+	// A device that somebody made read-only stays so for whoever gets it next.
+	tool(t, "blockdev", "--setrw", d.Device)
 	d.mount()
 	return d
 }
