@@ -64,6 +64,9 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()
 		return
+	case errors.Is(err, device.ErrHangs):
+		s.logger.Warn("docking", "camera", printable(point), "stage", closedBy(err), "err", err)
+		s.hangs(ctx, name, err)
 	default:
 		if ctx.Err() == nil {
 			s.alarms.raise("device_unreadable", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
@@ -77,13 +80,17 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 }
 
 func (s *Station) journey(ctx context.Context, b *bay, point string) error {
-	if err := s.guardSource(point); err != nil {
-		b.finish(err, s.now())
-		return err
-	}
-	folder, err := device.Open(point)
+	folder, err := s.openCamera(func() (device.Tree, error) {
+		if err := s.guardSource(point); err != nil {
+			return nil, err
+		}
+		folder, err := device.Open(point)
+		if err != nil {
+			return nil, fmt.Errorf("open the camera: %w: dock it again", err)
+		}
+		return folder, nil
+	})
 	if err != nil {
-		err = fmt.Errorf("open the camera: %w: dock it again", err)
 		b.finish(err, s.now())
 		return err
 	}

@@ -102,7 +102,7 @@ func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got,
 		g, err := d.attempt(ctx, f, spool)
 		var bad *hash.ReadError
 		scarce := errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
-		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.gone(ctx, err) != nil {
+		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.lost(ctx, err) != nil {
 			return g, err
 		}
 		if scarce {

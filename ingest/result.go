@@ -243,6 +243,8 @@ func closedBy(err error) string {
 		return "complete"
 	case errors.Is(err, device.ErrGone):
 		return "gone"
+	case errors.Is(err, device.ErrHangs):
+		return "hung"
 	}
 	return "stopped"
 }

@@ -96,6 +96,7 @@ const (
 	BayDone     = "done"  // you may take it
 	BayError    = "error" // you may take it, but Remaining clips stay on the camera only
 	BayGone     = "gone"  // taken out before it was done
+	BayHangs    = "hangs" // it does not answer: take it out and dock it again
 )
 
 // BayStatus is one docking, the newest of its bay.
