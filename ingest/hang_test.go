@@ -70,8 +70,8 @@ func TestStall(t *testing.T) {
 				o.Config.Bays = []configs.Bay{{Name: "left", Path: filepath.Join(o.Config.Roots[0], "hung")}}
 			})
 			behind := t.TempDir()
-			files := testbench.Clips(t, behind, 2, 3<<20, 9)
-			cam := testbench.Camera(t, behind, testbench.Fault{Path: files[0].Name, Kind: kind, At: 1 << 20})
+			files := testbench.Clips(t, behind, 2, 6<<20, 9)
+			cam := testbench.Camera(t, behind, testbench.Fault{Path: files[0].Name, Kind: kind, At: 5 << 20})
 			point := filepath.Join(root, "hung")
 			out := seat(t, cam, point)
 			cam.Await(kind, 1)
@@ -95,7 +95,13 @@ func TestStall(t *testing.T) {
 			seat(t, cam, point)
 			until(t, s, "read whole", func(st Status) bool { return bayAt(st, point).Stored == 2 })
 			digests := map[string]int{}
-			err := s.Clips(context.Background(), Filter{}, func(v ClipView) error { digests[v.SHA256]++; return nil })
+			err := s.Clips(context.Background(), Filter{}, func(v ClipView) error {
+				digests[v.SHA256]++
+				if r, err := s.row(v.Clip); err != nil || v.SHA256 == files[0].SHA256 && r.Record.ResumedAt == 0 {
+					t.Errorf("resumed at %d, %v", r.Record.ResumedAt, err)
+				}
+				return nil
+			})
 			if err != nil || len(digests) != 4 || digests[files[0].SHA256] != 1 || digests[files[1].SHA256] != 1 {
 				t.Errorf("clips %v, want %v, %v", digests, files, err)
 			}

@@ -134,12 +134,12 @@ func (d *docking) roomMayCome() bool {
 	return !d.s.queueEmpty() && now-d.fullSince.Load() < int64(d.want.wait)
 }
 
-// spoolRoom opens a spool file of the given size. While the disk is full it
+// spoolRoom opens a spool file with create, which needs so many bytes. While the disk is full it
 // waits for uploads to make room; a single ingest gives up when none comes.
-func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error) {
+func (d *docking) spoolRoom(ctx context.Context, size int64, create func() (*spoolFile, error)) (*spoolFile, error) {
 	tried := false // again at once; what looks like room may be none, under a quota
 	for {
-		f, err := d.s.spool.create(size)
+		f, err := create()
 		if err == nil {
 			d.fullSince.Store(0)
 			d.s.alarms.clear("disk_full")

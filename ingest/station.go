@@ -218,8 +218,15 @@ func (s *Station) begin(ctx context.Context, id identity) error {
 }
 
 func (s *Station) openSpool() error {
-	var err error
-	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve)); err != nil {
+	_, waiting, err := s.partials()
+	if err != nil {
+		return stateError(s.state, err)
+	}
+	keep := map[string]bool{}
+	for _, p := range waiting {
+		keep[p.Temp] = true
+	}
+	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve), keep); err != nil {
 		return stateError(s.state, err)
 	}
 	if s.o.recovering {
