@@ -91,6 +91,11 @@ func (m *mounts) change(c mount.Change) {
 		m.docked[id] = cancel
 		m.group.Go(func() error {
 			defer cancel(nil)
+			done, err := m.s.contacts.enter(ctx, m.s.placeOf(there.Point))
+			if err != nil {
+				return nil // it left again
+			}
+			defer done()
 			m.s.dockMount(ctx, there.Point)
 			return nil
 		})

@@ -90,6 +90,8 @@ type Station struct {
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
 
+	contacts *contacts // of the places where devices come and go
+
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
 
@@ -126,6 +128,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		o: o, state: o.State, now: o.Now, clock: o.Clock, logger: o.Log,
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
+		contacts:   newContacts(settleTime, o.Now),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.change.init()
