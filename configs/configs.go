@@ -55,6 +55,7 @@ type Config struct {
 	Board      string   `yaml:"board"`       // host:port of the board; "" is no board
 	Policy     string   `yaml:"policy"`      // PolicyDock or PolicyCentral
 	RereadDays int      `yaml:"reread_days"` // after so many days a known file is read again whole
+	Stall      Duration `yaml:"stall"`       // a camera that says nothing for so long hangs
 	Reserve    Size     `yaml:"reserve"`     // disk space kept back for the manifest
 	Publish    Duration `yaml:"publish"`     // shortest time between two publishings
 	Zone       string   `yaml:"zone"`        // zone of camera times that name none: IANA name, ±hh:mm or Local
@@ -116,6 +117,7 @@ func Default() Config {
 		USB:        USB{Guard: GuardOff},
 		Policy:     PolicyDock,
 		RereadDays: 30,
+		Stall:      time.Minute,
 		Reserve:    256 << 20,
 		Publish:    time.Second,
 		Copies:     Copies{Confirmed: 1},

@@ -37,7 +37,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy reread_days reserve publish zone sm3 matters profiles unknown devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy reread_days stall reserve publish zone sm3 matters profiles unknown devices", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -64,7 +64,7 @@ func TestLoad(t *testing.T) {
 			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, disk: 5}",
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
-			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "reread_days: 7", "reserve: 1GiB",
+			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml", "profiles: /", "unknown: take",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
 				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
@@ -81,7 +81,7 @@ func TestLoad(t *testing.T) {
 					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
-				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Reserve: 1 << 30,
+				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
 				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123", ProfileID: "P7"},
 					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
@@ -160,7 +160,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"bay", "bays: [{name: Bay 1, path: 1-1}]\n", 1, 15, "bay name"},
 		{"bay port twice", "bays: [{name: a, path: 1-1}, {name: b, path: 1-1}]\n", 1, 46, "two bays"},
 		{"a guard of no kind", "usb: {guard: some}\n", 1, 14, "bays"},
-		{"no model", "usb: {vendor: [0603]}\n", 1, 16, "vendor:product"},
+		{"no model", "usb: {vendor: [a603]}\n", 1, 16, "vendor:product"},
 		{"relative mounter", "mounter: socket\n", 1, 10, "clean absolute"},
 		{"mounter too long", "mounter: /" + strings.Repeat("a", 107) + "\n", 1, 10, "clean absolute"},
 		{"store twice", "stores: [{name: a, url: 'file:///x'}, {name: a, url: 'file:///y'}]\n", 1, 46, "own name"},

@@ -152,6 +152,9 @@ func (c *Config) checkRules(d *Document) error {
 	if c.Reserve < 16<<20 {
 		return d.Errorf("reserve", "reserve %s; use at least 16MiB, or a full disk stops the manifest", c.Reserve)
 	}
+	if c.Stall < time.Second || c.Stall > time.Hour {
+		return d.Errorf("stall", "stall %s; use 1s to 1h", c.Stall)
+	}
 	if c.Publish < 100*time.Millisecond || c.Publish > time.Hour {
 		return d.Errorf("publish", "publish %s; use 100ms to 1h", c.Publish)
 	}

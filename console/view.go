@@ -125,7 +125,8 @@ func gridFor(n int) string {
 // storing reports whether a camera was read whole and stays for the stores'
 // sake alone.
 func storing(b ingest.BayStatus) bool {
-	return !b.Drop && !b.MayTake && b.State != ingest.BayGone && b.State != ingest.BayHeld && b.State != ingest.BayScanning &&
+	return !b.Drop && !b.MayTake && b.State != ingest.BayGone && b.State != ingest.BayHeld && b.State != ingest.BayHangs &&
+		b.State != ingest.BayScanning &&
 		(b.State == ingest.BayDone || b.Listed > 0 && b.Done == b.Listed)
 }
 
@@ -175,6 +176,11 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		}
 		t.Lines = append(t.Lines, message.T(lang, "board.held.none"))
 		return t
+	case b.State == ingest.BayHangs:
+		t.Class, t.Big = "gone", message.T(lang, "board.hangs")
+		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
+		t.State = message.T(lang, "bay.hangs")
+		t.Lines = append(t.Lines, putBack(b, lang))
 	case !b.MayTake:
 		t.Class, t.Big, t.Bar = "work", message.T(lang, "board.remove"), true
 		if storing(b) {

@@ -23,6 +23,9 @@ var (
 	// read since the last successful Folder.Alive may be believed.
 	ErrGone = errors.New("the device is gone; dock it again")
 
+	// ErrHangs says that a device does not answer. It may still be there.
+	ErrHangs = errors.New("the camera hangs; take it out and dock it again")
+
 	// ErrUnsafe says that a path is not a plain file or folder of this folder:
 	// a link, a node, a second name of a file, another mount, or a way out.
 	ErrUnsafe = errors.New("not a plain file of this folder")

@@ -119,6 +119,22 @@ func (f *Folder) note(st unix.Statx_t) error {
 	}
 	f.mount = m
 	f.block, f.sysfsTo = f.host.findBlock(f.devID, m)
+	return f.watched()
+}
+
+// watched refuses a folder whose device left before it was opened: a mount that
+// stayed behind lists as empty, and nothing would ever tell. A detached mount is
+// in no table, so that sysfs alone knows; numbers of major 0 are no devices.
+func (f *Folder) watched() error {
+	if f.block != "" || strings.HasPrefix(f.devID, "0:") {
+		return nil
+	}
+	if _, err := os.Stat(f.host.sysfs("")); err == nil {
+		return f.gone("block device " + f.devID + " is no longer there")
+	}
+	if f.mount == nil {
+		return fmt.Errorf("neither a mount table nor sysfs shows its device %s: mount sysfs on /sys", f.devID)
+	}
 	return nil
 }
 

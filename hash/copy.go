@@ -49,6 +49,20 @@ func (p *Pool) take(ctx context.Context) ([]byte, error) {
 
 func (p *Pool) give(b []byte) { p.free <- b[:BufferSize] }
 
+// giveUnread gives back a buffer that a read failed to fill. One that a hung read
+// may still write into is never lent again: another takes its place.
+func (p *Pool) giveUnread(b []byte, err error) {
+	var h holder
+	if errors.As(err, &h) && h.HoldsBuffer() {
+		p.free <- nil
+		return
+	}
+	p.give(b)
+}
+
+// holder is the error of a reader that returned before its read did.
+type holder interface{ HoldsBuffer() bool }
+
 // block is one buffer on its way to every stage; the last stage returns it.
 type block struct {
 	data []byte
@@ -60,32 +74,41 @@ type block struct {
 // write failures as *WriteError; the Sum is meaningful without error only.
 // Inputs that fit one buffer are done in the caller's goroutine.
 func Copy(ctx context.Context, w io.Writer, r io.Reader, pool *Pool, withSM3 bool) (Sum, error) {
-	d := newDigests(withSM3)
+	return New(withSM3).Copy(ctx, w, r, pool)
+}
+
+// Copy is the function of that name for digests that may have seen a beginning
+// already: r gives what follows it, and the Sum is of all. It is called once.
+//
+// A reader whose error has a method HoldsBuffer that returns true keeps the
+// buffer of that read, so a read that hangs can be left behind.
+func (h *Digester) Copy(ctx context.Context, w io.Writer, r io.Reader, pool *Pool) (Sum, error) {
 	first, err := pool.take(ctx)
 	if err != nil {
 		return Sum{}, err
 	}
 	n, end, err := fill(r, first)
 	if err != nil {
-		pool.give(first)
+		pool.giveUnread(first, err)
 		return Sum{}, &ReadError{err}
 	}
 	if end {
 		defer pool.give(first)
-		return small(w, d, first[:n])
+		return h.small(w, first[:n])
 	}
-	return pipeline(ctx, w, r, pool, d, first[:n])
+	return h.pipeline(ctx, w, r, pool, first[:n])
 }
 
-func small(w io.Writer, d *digests, data []byte) (Sum, error) {
-	d.write(data)
-	d.writeSM3(data)
+func (h *Digester) small(w io.Writer, data []byte) (Sum, error) {
+	h.write(data)
+	h.writeSM3(data)
 	if w != nil && len(data) > 0 {
 		if _, err := w.Write(data); err != nil {
+			h.torn.Store(true)
 			return Sum{}, &WriteError{err}
 		}
 	}
-	return d.sum(), nil
+	return h.sum(), nil
 }
 
 // fill reads until buf is full or the input ends.
@@ -97,16 +120,17 @@ func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
 	return n, false, err
 }
 
-func pipeline(parent context.Context, w io.Writer, r io.Reader, pool *Pool, d *digests, first []byte) (Sum, error) {
+func (h *Digester) pipeline(parent context.Context, w io.Writer, r io.Reader, pool *Pool, first []byte) (Sum, error) {
 	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
-	stages := []func([]byte) error{func(p []byte) error { d.write(p); return nil }}
-	if d.sm3 != nil {
-		stages = append(stages, func(p []byte) error { d.writeSM3(p); return nil })
+	stages := []func([]byte) error{func(p []byte) error { h.write(p); return nil }}
+	if h.sm3 != nil {
+		stages = append(stages, func(p []byte) error { h.writeSM3(p); return nil })
 	}
 	if w != nil {
 		stages = append(stages, func(p []byte) error {
 			if _, err := w.Write(p); err != nil {
+				h.torn.Store(true)
 				return &WriteError{err}
 			}
 			return nil
@@ -128,7 +152,7 @@ func pipeline(parent context.Context, w io.Writer, r io.Reader, pool *Pool, d *d
 	if err := context.Cause(ctx); err != nil {
 		return Sum{}, err
 	}
-	return d.sum(), nil
+	return h.sum(), nil
 }
 
 // stage works through its feed to the end. After a failure it stops the reader
@@ -167,7 +191,7 @@ func read(ctx context.Context, r io.Reader, pool *Pool, feeds []chan *block, dat
 		var n int
 		n, end, err = fill(r, buf)
 		if err != nil {
-			pool.give(buf)
+			pool.giveUnread(buf, err)
 			return &ReadError{err}
 		}
 		data = buf[:n]

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	stdhash "hash"
+	"sync/atomic"
 
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/minio/crc64nvme"
@@ -28,9 +29,9 @@ type Sum struct {
 	Parts    []uint64 // CRC-64/NVME of each part; none for an empty input
 }
 
-// digests holds the running state. SHA-256 and the checksums advance together;
-// SM3 is several times slower and is fed on its own.
-type digests struct {
+// Digester holds the running state of one read. SHA-256 and the checksums advance
+// together; SM3 is several times slower and is fed on its own.
+type Digester struct {
 	sha   stdhash.Hash
 	sm3   stdhash.Hash
 	crc   uint64
@@ -38,10 +39,14 @@ type digests struct {
 	fill  int64 // bytes in the current part
 	size  int64
 	parts []uint64
+
+	torn  atomic.Bool // the destination failed: it has not what the digests have
+	ended bool        // the sum was taken
 }
 
-func newDigests(withSM3 bool) *digests {
-	d := &digests{sha: sha256.New()}
+// New returns digests that have seen nothing yet.
+func New(withSM3 bool) *Digester {
+	d := &Digester{sha: sha256.New()}
 	if withSM3 {
 		d.sm3 = sm3.New()
 	}
@@ -49,40 +54,41 @@ func newDigests(withSM3 bool) *digests {
 }
 
 // write feeds all but SM3.
-func (d *digests) write(p []byte) {
-	_, _ = d.sha.Write(p)
-	d.crc = crc64nvme.Update(d.crc, p)
-	d.size += int64(len(p))
+func (h *Digester) write(p []byte) {
+	_, _ = h.sha.Write(p)
+	h.crc = crc64nvme.Update(h.crc, p)
+	h.size += int64(len(p))
 	for len(p) > 0 {
-		n := min(int64(len(p)), PartSize-d.fill)
-		d.part = crc64nvme.Update(d.part, p[:n])
-		d.fill += n
+		n := min(int64(len(p)), PartSize-h.fill)
+		h.part = crc64nvme.Update(h.part, p[:n])
+		h.fill += n
 		p = p[n:]
-		if d.fill == PartSize {
-			d.endPart()
+		if h.fill == PartSize {
+			h.endPart()
 		}
 	}
 }
 
-func (d *digests) writeSM3(p []byte) {
-	if d.sm3 != nil {
-		_, _ = d.sm3.Write(p)
+func (h *Digester) writeSM3(p []byte) {
+	if h.sm3 != nil {
+		_, _ = h.sm3.Write(p)
 	}
 }
 
-func (d *digests) endPart() {
-	d.parts = append(d.parts, d.part)
-	d.part, d.fill = 0, 0
+func (h *Digester) endPart() {
+	h.parts = append(h.parts, h.part)
+	h.part, h.fill = 0, 0
 }
 
-func (d *digests) sum() Sum {
-	if d.fill > 0 {
-		d.endPart()
+func (h *Digester) sum() Sum {
+	h.ended = true
+	if h.fill > 0 {
+		h.endPart()
 	}
-	s := Sum{Size: d.size, CRC64: d.crc, PartSize: PartSize, Parts: d.parts}
-	d.sha.Sum(s.SHA256[:0])
-	if d.sm3 != nil {
-		s.SM3 = hex.EncodeToString(d.sm3.Sum(nil))
+	s := Sum{Size: h.size, CRC64: h.crc, PartSize: PartSize, Parts: h.parts}
+	h.sha.Sum(s.SHA256[:0])
+	if h.sm3 != nil {
+		s.SM3 = hex.EncodeToString(h.sm3.Sum(nil))
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -162,6 +163,8 @@ func (b *bay) finish(failed error, now time.Time) {
 		switch {
 		case closedBy(failed) == "gone":
 			st.State, st.Reason = BayGone, failed.Error()
+		case errors.Is(failed, device.ErrHangs):
+			st.State, st.Reason = BayHangs, failed.Error()
 		case failed != nil:
 			st.State, st.Reason = BayError, failed.Error()
 		default:

@@ -43,13 +43,14 @@ func (s *Station) Run(ctx context.Context) error {
 // berth is a camera that was found: where it sits and how its files are reached.
 type berth struct {
 	seat  seat
+	place string // what must come to rest before another docking there begins
 	shown string // where the files are, for people: a mount point, or a port and a volume
 	open  func(ctx context.Context) (device.Tree, error)
 }
 
 // mounted is the berth of a camera that something else mounted.
 func (s *Station) mounted(m mount.Mount) berth {
-	return berth{seat: s.seatOf(m.Point, m.DevID), shown: m.Point, open: func(context.Context) (device.Tree, error) {
+	return berth{seat: s.seatOf(m.Point, m.DevID), place: "mount " + m.Point, shown: m.Point, open: func(context.Context) (device.Tree, error) {
 		if err := s.guardSource(m.Point); err != nil {
 			return nil, err
 		}
@@ -63,8 +64,13 @@ func (s *Station) mounted(m mount.Mount) berth {
 
 // dock takes a camera through its journey and keeps its tile until it is taken
 // out. A camera that was taken too early keeps its tile, which says so, until
-// the next docking in that bay.
+// the next docking in that bay. A contact that comes and goes opens none.
 func (s *Station) dock(ctx context.Context, at berth) {
+	over, err := s.contacts.enter(ctx, at.place)
+	if err != nil {
+		return // it left again
+	}
+	defer over()
 	name, public := s.bayOf(at.seat)
 	b := s.newBay(s.slotOf(at, name, public), name, at.shown, false)
 	b.update(func(st *BayStatus) { st.Port = at.seat.port.Path })
@@ -73,7 +79,7 @@ func (s *Station) dock(ctx context.Context, at berth) {
 	}
 	r := s.sit(ctx, b, at.seat)
 	defer s.rise(r)
-	err := s.journey(ctx, r, at)
+	err = s.journey(ctx, r, at)
 	for errors.Is(err, errNotOpened) && s.pause(ctx, 5*s.retryPause) == nil {
 		err = s.journey(ctx, r, at)
 	}
@@ -89,6 +95,9 @@ func (s *Station) dock(ctx context.Context, at berth) {
 		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()
 		return
+	case errors.Is(err, device.ErrHangs):
+		s.logger.Warn("docking", "camera", printable(at.shown), "stage", closedBy(err), "err", err)
+		s.hangs(ctx, name, err)
 	default:
 		if ctx.Err() == nil {
 			s.alarms.raise("device_unreadable", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
@@ -119,7 +128,7 @@ func (s *Station) slotOf(at berth, name string, public bool) string {
 }
 
 func (s *Station) journey(ctx context.Context, r *resident, at berth) error {
-	tree, err := at.open(ctx)
+	tree, err := s.openCamera(func() (device.Tree, error) { return at.open(ctx) })
 	if err != nil {
 		r.bay.finish(err, s.now())
 		return err

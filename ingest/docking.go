@@ -114,7 +114,7 @@ func (d *docking) scan(ctx context.Context) error {
 		return nil
 	})
 	d.skipped = scan.Skipped
-	if errors.Is(err, device.ErrGone) || ctx.Err() != nil {
+	if errors.Is(err, device.ErrGone) || errors.Is(err, device.ErrHangs) || ctx.Err() != nil {
 		return err
 	}
 	d.identify()
@@ -225,8 +225,8 @@ func (d *docking) refuse(ctx context.Context, f device.File, err error, last boo
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if gone := d.gone(ctx, err); gone != nil {
-		return gone
+	if lost := d.lost(ctx, err); lost != nil {
+		return lost
 	}
 	again := errors.Is(err, ErrUnstable) || errors.Is(err, errSync)
 	if again && !last {
@@ -240,17 +240,6 @@ func (d *docking) refuse(ctx context.Context, f device.File, err error, last boo
 		state = StateUnstable
 	}
 	d.done(f, FileResult{State: state, Error: err.Error()})
-	return nil
-}
-
-// gone tells a device that left from a file that cannot be read.
-func (d *docking) gone(ctx context.Context, err error) error {
-	if errors.Is(err, device.ErrGone) {
-		return err
-	}
-	if alive := d.folder.Alive(ctx); errors.Is(alive, device.ErrGone) {
-		return fmt.Errorf("%w while a clip was read: dock it again", alive)
-	}
 	return nil
 }
 

@@ -105,7 +105,7 @@ func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisitio
 		bay: d.origin.bay, actor: d.want.actor, opened: d.opened,
 		rec: ingested{
 			Source: d.origin.source, ModTime: g.mtime, Identities: d.identities, Profile: d.profile.Name,
-			CRC64: fmt.Sprintf("%016x", g.sum.CRC64), Media: m, Tags: tag.Propose(in),
+			CRC64: fmt.Sprintf("%016x", g.sum.CRC64), ResumedAt: g.resumed, Media: m, Tags: tag.Propose(in),
 		},
 	}
 	a.rec.Path, a.rec.PathHex = showPath(f.Path)
@@ -179,8 +179,12 @@ func (s *Station) record(ctx context.Context, a acquisition) (n int64, isNew boo
 	if err != nil {
 		return 0, false, err
 	}
-	err = s.commit(ctx, func(tx *ledger.Tx) error {
+	var left partial // of an earlier read that is not needed any more
+	err = s.commit(ctx, func(tx *ledger.Tx) (err error) {
 		c := catalog{tx.Bolt()}
+		if left, err = c.takePartial(pathKey(a.rec.Source, a.path)); err != nil {
+			return err
+		}
 		digest := a.sum.sum.SHA256
 		if n = c.acquisition(a.rec.Source, a.path, digest); n >= 0 {
 			isNew = false
@@ -208,6 +212,9 @@ func (s *Station) record(ctx context.Context, a acquisition) (n int64, isNew boo
 		}
 		return c.putSeen(a, n, s.now())
 	})
+	if err == nil {
+		s.spool.forget(left.Temp)
+	}
 	return n, isNew, err
 }
 

@@ -27,14 +27,21 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	if err := tag.Validate(r.Tags); err != nil {
 		return Summary{}, err
 	}
-	folder, err := device.FromFile(r.Folder, r.Dir)
+	folder, err := s.openCamera(func() (device.Tree, error) {
+		folder, err := device.FromFile(r.Folder, r.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("open %q: %w", r.Dir, err)
+		}
+		if err := s.guardSource(r.Dir); err != nil {
+			_ = folder.Close()
+			return nil, err
+		}
+		return folder, nil
+	})
 	if err != nil {
-		return Summary{}, fmt.Errorf("open %q: %w", r.Dir, err)
-	}
-	defer func() { _ = folder.Close() }()
-	if err := s.guardSource(r.Dir); err != nil {
 		return Summary{}, err
 	}
+	defer func() { _ = folder.Close() }()
 	s.startWork()
 	started := s.now()
 	d := s.newDocking(folder, s.newBay("ingest "+r.Dir, "", r.Dir, false), r.Dir, wishes{tags: r.Tags, by: r.By, actor: r.Actor, oneshot: true, wait: r.Wait})
@@ -45,7 +52,7 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	defer s.discharge(d)
 	stop := d.tellProgress(ctx, out.push)
 	err = d.run(ctx)
-	if errors.Is(err, device.ErrGone) && d.abandon(err) {
+	if (errors.Is(err, device.ErrGone) || errors.Is(err, device.ErrHangs)) && d.abandon(err) {
 		err = nil // each file that was left behind has said so
 	}
 	if err == nil {
@@ -134,12 +141,12 @@ func (d *docking) roomMayCome() bool {
 	return !d.s.queueEmpty() && now-d.fullSince.Load() < int64(d.want.wait)
 }
 
-// spoolRoom opens a spool file of the given size. While the disk is full it
+// spoolRoom opens a spool file with create, which needs so many bytes. While the disk is full it
 // waits for uploads to make room; a single ingest gives up when none comes.
-func (d *docking) spoolRoom(ctx context.Context, size int64) (*spoolFile, error) {
+func (d *docking) spoolRoom(ctx context.Context, size int64, create func() (*spoolFile, error)) (*spoolFile, error) {
 	tried := false // again at once; what looks like room may be none, under a quota
 	for {
-		f, err := d.s.spool.create(size)
+		f, err := create()
 		if err == nil {
 			d.fullSince.Store(0)
 			d.s.alarms.clear("disk_full")

@@ -34,6 +34,7 @@ type got struct {
 	file    *spoolFile // nil when the clip is known
 	samples clip.Digest
 	mtime   time.Time
+	resumed int64 // bytes that an earlier docking read
 	known   int64 // the acquisition it already is, -1 when it is new
 	unread  bool  // known without having been read again
 }
@@ -102,7 +103,7 @@ func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got,
 		g, err := d.attempt(ctx, f, spool)
 		var bad *hash.ReadError
 		scarce := errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
-		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.gone(ctx, err) != nil {
+		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.lost(ctx, err) != nil {
 			return g, err
 		}
 		if scarce {
@@ -128,18 +129,12 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 	if err != nil {
 		return none, &hash.ReadError{Err: err}
 	}
-	var out *spoolFile
-	var w io.Writer
-	if spool {
-		if out, err = d.spoolRoom(ctx, before.Size()); err != nil {
-			return none, err
-		}
-		w = out
+	r, err := d.begin(ctx, f, in, before, spool)
+	if err != nil {
+		return none, err
 	}
-	g := got{known: -1, file: out, mtime: before.ModTime()}
-	// One byte more than was promised tells a growing file; more is not taken.
-	bounded := io.LimitReader(d.bay.counting(in), before.Size()+1)
-	g.sum, err = hash.Copy(ctx, w, bounded, d.pool, d.s.conf().SM3)
+	g := got{known: -1, file: r.out, mtime: before.ModTime(), resumed: r.from}
+	g.sum, err = r.copy(ctx, d.pool)
 	if err == nil {
 		err = stable(in, before, g.sum.Size)
 	}
@@ -147,7 +142,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 		g.samples, err = sample(in, g.sum.Size)
 	}
 	if err != nil {
-		g.discard()
+		d.broken(ctx, f, before, r, err)
 		return none, fmt.Errorf("read %q: %w", f.Path, err)
 	}
 	return d.recognise(f, g)
@@ -195,10 +190,15 @@ func (d *docking) recognise(f device.File, g got) (got, error) {
 	return g, err
 }
 
+// samplesOf is where the samples of so many bytes begin.
+func samplesOf(size int64) [3]int64 {
+	return [3]int64{0, max(0, size/2-sampleSize/2), max(0, size-sampleSize)}
+}
+
 // sample hashes the first, middle and last 64 KiB together.
 func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
 	h := sha256.New()
-	for _, at := range []int64{0, max(0, size/2-sampleSize/2), max(0, size-sampleSize)} {
+	for _, at := range samplesOf(size) {
 		if _, err := io.Copy(h, io.NewSectionReader(in, at, sampleSize)); err != nil {
 			return clip.Digest{}, &hash.ReadError{Err: err}
 		}

@@ -47,6 +47,7 @@ func (d *docking) know(ctx context.Context, f device.File, g got) error {
 			return err
 		}
 	}
+	d.s.dropPartial(ctx, pathKey(d.origin.source, f.Path))
 	if d.want.oneshot {
 		d.mu.Lock()
 		d.known = append(d.known, g.known)
@@ -243,6 +244,8 @@ func closedBy(err error) string {
 		return "complete"
 	case errors.Is(err, device.ErrGone):
 		return "gone"
+	case errors.Is(err, device.ErrHangs):
+		return "hung"
 	}
 	return "stopped"
 }

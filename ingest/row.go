@@ -23,7 +23,8 @@ type ingested struct {
 	CRC64      string            `json:"crc64nvme"`
 	Media      clip.Media        `json:"media"`
 	Tags       clip.Tags         `json:"tags"`
-	Notes      []string          `json:"notes,omitempty"` // odd facts: empty file, clock reset
+	ResumedAt  int64             `json:"resumed_at,omitempty"` // bytes that were read at an earlier docking
+	Notes      []string          `json:"notes,omitempty"`      // odd facts: empty file, clock reset
 }
 
 // tagged is the record of a clip.tagged entry: what changed, and why.
@@ -79,7 +80,7 @@ type queued struct {
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
 // followed by n; queue the store's name, a zero byte and n; source its string; upload the
 // store's name, a zero byte and what the store names its note; load the store's
-// name; proof the store's name, a zero byte, when its turn is and n.
+// name; proof the store's name, a zero byte, when its turn is and n; partial that of seen.
 var (
 	clipBucket   = []byte("clip")
 	tripleBucket = []byte("triple")
@@ -93,7 +94,12 @@ var (
 	proofBucket  = []byte("proof")
 )
 
-var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket, deviceBucket, bayBucket}
+var partialBucket = []byte("partial")
+
+var allBuckets = [][]byte{
+	clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket,
+	deviceBucket, bayBucket, partialBucket,
+}
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 

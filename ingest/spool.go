@@ -37,11 +37,13 @@ type spool struct {
 	broken []*durable.Syncer // that failed; files written before may still ask them
 }
 
-func openSpool(dir string, reserve int64) (*spool, error) {
+// openSpool opens the folder and sweeps what an interrupted run left, but for the
+// files that keep names.
+func openSpool(dir string, reserve int64, keep map[string]bool) (*spool, error) {
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if _, err := durable.Sweep(dir); err != nil {
+	if _, err := durable.SweepBut(dir, keep); err != nil {
 		return nil, err
 	}
 	syncer, err := durable.NewSyncer(dir)

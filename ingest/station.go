@@ -99,6 +99,8 @@ type Station struct {
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
 
+	contacts *contacts // of the places where devices come and go
+
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
 
@@ -148,6 +150,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		retryPause: time.Second,
 		stopped:    make(chan struct{}),
 		seats:      seats{all: map[*resident]bool{}},
+		contacts:   newContacts(settleTime, o.Now),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.change.init()
@@ -242,8 +245,15 @@ func (s *Station) begin(ctx context.Context, id identity) error {
 }
 
 func (s *Station) openSpool() error {
-	var err error
-	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve)); err != nil {
+	_, waiting, err := s.partials()
+	if err != nil {
+		return stateError(s.state, err)
+	}
+	keep := map[string]bool{}
+	for _, p := range waiting {
+		keep[p.Temp] = true
+	}
+	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve), keep); err != nil {
 		return stateError(s.state, err)
 	}
 	if s.o.recovering {

@@ -29,6 +29,9 @@ func (s *Station) tidying(ctx context.Context) {
 	t := time.NewTicker(tidyEvery)
 	defer t.Stop()
 	for first := true; ctx.Err() == nil; first = false {
+		if err := s.expirePartials(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("tidy the spool", "stage", "read", "err", err)
+		}
 		if first || s.conf().Keep.Days > 0 {
 			if err := s.tidy(ctx, first); err != nil && ctx.Err() == nil {
 				s.logger.Warn("tidy the spool", "stage", "store", "err", err)
@@ -93,9 +96,12 @@ func (s *Station) releaseSpooled(d clip.Digest) error {
 	return s.spool.release(d, func() (bool, error) { return s.spoolNeeded(d) })
 }
 
-// makeRoom gives up clips that are only kept, oldest first, until size more
-// bytes fit.
+// makeRoom gives up interrupted reads, in which nothing was claimed, then clips
+// that are only kept, oldest first, until size more bytes fit.
 func (s *Station) makeRoom(ctx context.Context, size int64) error {
+	if err := s.giveUpPartials(ctx, func(partial) bool { return s.spool.room(size) == nil }); err != nil {
+		return err
+	}
 	files, err := s.spool.files()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -116,8 +117,8 @@ func (p *usbPorts) look() error {
 	p.tellRefused(devices)
 	there := map[plugged]berth{}
 	for _, dev := range devices {
-		for _, v := range dev.Volumes {
-			there[plugged{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v)
+		for i, v := range dev.Volumes {
+			there[plugged{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v, i)
 		}
 		if len(dev.Volumes) == 0 && speaksPTP(dev) {
 			there[plugged{dev.Path, dev.Number, ""}] = p.camera(dev)
@@ -178,12 +179,14 @@ func (p *usbPorts) begin(at plugged, where berth) {
 // at is the berth of a device as such.
 func (p *usbPorts) at(dev usb.Device) berth {
 	port := Port{Path: dev.Path, Peer: dev.Peer, Vendor: dev.Vendor, Product: dev.Product}
-	return berth{seat: seat{port: port}, shown: "usb " + dev.Path}
+	return berth{seat: seat{port: port}, place: "usb " + dev.Path, shown: "usb " + dev.Path}
 }
 
-func (p *usbPorts) volume(dev usb.Device, v usb.Volume) berth {
+// volume is the berth of the nth volume of a device.
+func (p *usbPorts) volume(dev usb.Device, v usb.Volume, nth int) berth {
 	at := p.at(dev)
 	at.seat.devID = v.DevID
+	at.place = fmt.Sprintf("usb %s %d", dev.Path, nth)
 	at.shown += " " + v.Name
 	at.open = func(ctx context.Context) (device.Tree, error) { return p.s.mountVolume(ctx, dev, v) }
 	return at

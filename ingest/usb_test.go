@@ -40,6 +40,9 @@ func (b *fakeBus) Watch(ctx context.Context, fn func(usb.Event) error) error {
 	b.mu.Lock()
 	b.tell = fn
 	b.mu.Unlock()
+	if err := fn(usb.Event{Action: usb.Started}); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -97,6 +97,7 @@ const (
 	BayError    = "error" // you may take it, but Remaining clips stay on the camera only
 	BayGone     = "gone"  // taken out before it was done
 	BayHeld     = "held"  // nothing is read until an admin says whose it is; Hold names the reason
+	BayHangs    = "hangs" // it does not answer: take it out and dock it again
 )
 
 // BayStatus is one docking, the newest of its bay.

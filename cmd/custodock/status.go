@@ -107,6 +107,8 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 			note = a.say("board.gone")
 		case b.State == ingest.BayHeld:
 			note = a.say("status.held")
+		case b.State == ingest.BayHangs:
+			note = a.say("board.hangs")
 		case b.MayTake:
 			note = a.say("status.take")
 		}

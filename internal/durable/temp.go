@@ -171,14 +171,17 @@ func flock(f *os.File, how int) error {
 
 // Sweep removes the temporary files directly in dir that nobody is writing and
 // reports how many there were. Other directories below dir are not entered.
-func Sweep(dir string) (removed int, err error) {
+func Sweep(dir string) (removed int, err error) { return SweepBut(dir, nil) }
+
+// SweepBut is Sweep, and leaves the files that keep names.
+func SweepBut(dir string, keep map[string]bool) (removed int, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), TempPrefix) || !e.Type().IsRegular() {
+		if !strings.HasPrefix(e.Name(), TempPrefix) || !e.Type().IsRegular() || keep[e.Name()] {
 			continue
 		}
 		gone, err := sweepOne(filepath.Join(dir, e.Name()))
