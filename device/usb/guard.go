@@ -42,6 +42,7 @@ type Guard struct {
 
 	mu     sync.Mutex        // for what follows, Ports and Rule
 	before map[string]string // what a default was before this guard; by path below the devices folder
+	wrong  map[string]int    // interfaces that a wrong driver took, by name, with the number of their device
 	sweep  func() error      // judges everything anew; set while Run is under way
 }
 
@@ -152,7 +153,7 @@ func (g *Guard) Apply(d Device) ([]Verdict, error) {
 		return nil, nil
 	}
 	_, rule := g.policy()
-	judge := func(d Device) []Verdict { return Judge(d, rule) }
+	judge := func(d Device) []Verdict { return g.barWrong(d, Judge(d, rule)) }
 	guarded := g.Guards(d.Path)
 	if !guarded {
 		if !g.ours(d) {
@@ -272,9 +273,28 @@ func (g *Guard) settle(d Device, v []Verdict) ([]Verdict, error) {
 			continue
 		}
 		v[n] = refuse(one.Interface, RefusedDriver)
-		if err := g.set(filepath.Join(d.InterfaceName(one.Interface), "authorized"), "0"); err != nil {
+		name := d.InterfaceName(one.Interface)
+		g.mu.Lock()
+		if g.wrong == nil {
+			g.wrong = map[string]int{}
+		}
+		g.wrong[name] = d.Number
+		g.mu.Unlock()
+		if err := g.set(filepath.Join(name, "authorized"), "0"); err != nil {
 			return v, err
 		}
 	}
 	return v, nil
+}
+
+// barWrong keeps what settle took back from being given again to the same driver.
+func (g *Guard) barWrong(d Device, v []Verdict) []Verdict {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for n, one := range v {
+		if number, ok := g.wrong[d.InterfaceName(one.Interface)]; ok && number == d.Number && one.Allowed {
+			v[n] = refuse(one.Interface, RefusedDriver)
+		}
+	}
+	return v
 }

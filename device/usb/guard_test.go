@@ -200,6 +200,14 @@ func TestGuardTakesBackFromAWrongDriver(t *testing.T) {
 	if len(v) != 1 || v[0].Code != RefusedDriver {
 		t.Errorf("%+v", v)
 	}
+	if v = apply(t, k, g, "1-1.1"); len(v) != 1 || v[0].Code != RefusedDriver {
+		t.Errorf("judged again: %+v", v)
+	}
+	for _, w := range k.writes() {
+		if w == "1-1.1:1.0/authorized=1" || strings.HasPrefix(w, "drivers_probe") {
+			t.Errorf("judged again it wrote %q", w)
+		}
+	}
 }
 
 func TestGuardSaysWhatFailed(t *testing.T) {
