@@ -105,7 +105,7 @@ func usbCard(t *testing.T, n int, more func(root string)) (usb.Device, []testben
 	disk.Unmount()
 	id := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 	return usb.Device{
-		Path: "1-1.4", Bus: 1, Number: 7, Vendor: 0x2672, Product: 0x42, Serial: "C3461325000000", Authorized: true, Configured: true,
+		Path: "1-1.4", Bus: 1, Number: 7, Vendor: 0x2672, Product: 0x42, Serial: "C34613259A7B21", Authorized: true, Configured: true,
 		Volumes: []usb.Volume{{Name: filepath.Base(disk.Device), DevID: id, Size: 16 << 20}},
 	}, files
 }
