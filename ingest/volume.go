@@ -12,12 +12,14 @@ import (
 	"github.com/custodock/custodock/store/dir"
 )
 
+var errArchive = errors.New("it is an archive disk: a store is never a source")
+
 // mountVolume has the privileged helper mount a volume for this process alone.
 // The kernel tells of a disk before it can be read, so it is tried a few times.
 func (s *Station) mountVolume(ctx context.Context, dev usb.Device, v usb.Volume) (device.Tree, error) {
 	for try := 1; ; try++ {
 		tree, err := s.mountOnce(ctx, dev, v)
-		if err == nil || try == mountTries || errors.Is(err, mounter.ErrFilesystem) || errors.Is(err, mounter.ErrNotAllowed) {
+		if err == nil || try == mountTries || errors.Is(err, mounter.ErrFilesystem) || errors.Is(err, mounter.ErrNotAllowed) || errors.Is(err, errArchive) {
 			return tree, err
 		}
 		if err := s.pause(ctx, s.retryPause); err != nil {
@@ -43,7 +45,7 @@ func (s *Station) mountOnce(ctx context.Context, dev usb.Device, v usb.Volume) (
 		return nil, errors.Join(err, m.Close())
 	}
 	if mark, err := folder.Open(dir.Marker); err == nil {
-		return nil, errors.Join(fmt.Errorf("dock %s: it is an archive disk: a store is never a source", printable(dev.Path)), mark.Close(), folder.Close(), m.Close())
+		return nil, errors.Join(fmt.Errorf("dock %s: %w", printable(dev.Path), errArchive), mark.Close(), folder.Close(), m.Close())
 	}
 	ids := m.Identities
 	if dev.Serial != "" {
