@@ -151,6 +151,9 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		Done: int64(b.Done), Total: int64(b.Listed), Count: message.T(lang, "board.count", b.Done, b.Listed),
 		Listing: b.State == ingest.BayScanning,
 	}
+	if b.Port != "" {
+		t.Device = strings.TrimPrefix(t.Device+" · "+message.Line(b.Port), " · ")
+	}
 	if b.TotalBytes > 0 {
 		// Clips are long: counted alone, a bar would stand still for minutes.
 		t.Done, t.Total = min(b.Bytes, b.TotalBytes), b.TotalBytes

@@ -91,7 +91,7 @@ func (r *resident) view() DockedView {
 	st := r.bay.status()
 	v := DockedView{
 		Bay: st.Bay, Path: st.Path, Port: st.Port, USB: r.seat.usbID(), Device: cmp.Or(st.Device, r.self.device), State: st.State,
-		Registered: r.self.registered, Certain: r.self.registered && len(r.self.sources) >= 2, Profile: r.self.profile, Identities: []Evidence{},
+		Registered: r.self.registered, Certain: r.self.certain, Profile: r.self.profile, Identities: []Evidence{},
 	}
 	if r.doubt != nil {
 		v.Doubt = r.doubt.Error()

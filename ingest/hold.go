@@ -103,7 +103,7 @@ func (s *Station) mayRead(d *docking, patient bool) *hold {
 	defer s.seats.mu.Unlock()
 	r := d.self
 	r.self = d.stay()
-	if d.profile.Generic() && d.verdict.device == nil && d.seat().port.Path != "" && s.conf().Unknown == configs.UnknownHold {
+	if s.stranger(d) {
 		return &hold{code: HoldUnknown, args: []string{d.self.bayName()}, err: fmt.Errorf(
 			"bay %s: no device profile knows this camera (%s): register it, write a profile, or set unknown: take", d.self.bayName(), d.seat().usbID())}
 	}
@@ -130,6 +130,13 @@ func (s *Station) mayRead(d *docking, patient bool) *hold {
 	return nil
 }
 
+// stranger reports whether a camera on USB has files that no device profile
+// knows, where such a one has to wait. On an empty one there is nothing to read.
+func (s *Station) stranger(d *docking) bool {
+	return d.profile.Generic() && d.verdict.device == nil && d.seat().port.Path != "" &&
+		len(d.files) > 0 && s.conf().Unknown == configs.UnknownHold
+}
+
 // doubtful tells of a camera that is a registered one by one source and is not
 // by another.
 func (s *Station) doubtful(d *docking) {
@@ -142,7 +149,7 @@ func (s *Station) doubtful(d *docking) {
 }
 
 func (d *docking) stay() stay {
-	st := stay{told: d.told, strong: d.identities, profile: d.profile.Name, sources: d.verdict.sources}
+	st := stay{told: d.told, strong: d.identities, profile: d.profile.Name, certain: d.certain()}
 	st.label = d.origin.label != "" && d.profile.LabelDevice(d.origin.label) == d.origin.label
 	if dev := d.verdict.device; dev != nil {
 		st.device, st.registered, st.match = dev.ID, true, dev.Match

@@ -132,8 +132,8 @@ type resident struct {
 type stay struct {
 	device     string // its id in entries, "" before it has one
 	registered bool
+	certain    bool          // beyond doubt
 	match      configs.Match // by which it is registered
-	sources    []string      // that agree with it
 	told       []device.Identity
 	strong     []device.Identity
 	profile    string

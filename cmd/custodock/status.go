@@ -119,6 +119,9 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 		if name == "" {
 			name = b.Path
 		}
+		if b.Port != "" {
+			name += " (" + b.Port + ")"
+		}
 		t.add(message.Line(name), message.Line(b.Device), console.BayText(b, a.lang), fmt.Sprintf("%d/%d", b.Done, b.Listed),
 			message.Size(b.TotalBytes), strconv.Itoa(b.Remaining), note)
 	}
