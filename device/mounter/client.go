@@ -130,6 +130,9 @@ type Mounted struct {
 // ends early it is not known whether the file is still there, and the connection
 // is of no further use.
 func (m *Mounted) Erase(ctx context.Context, r EraseRequest) error {
+	if len(r.Path) > maxPath {
+		return fmt.Errorf("erase a path of %d bytes: no camera has one: %w", len(r.Path), device.ErrUnsafe)
+	}
 	m.client.mu.Lock()
 	defer m.client.mu.Unlock()
 	answer, err := m.client.ask(ctx, request{Op: opErase, Path: []byte(r.Path), Size: r.Size, SHA256: hex.EncodeToString(r.SHA256[:])})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,7 @@ type disk struct {
 	linkTo string   // what it points at
 	part   *os.File // the volume
 	whole  *os.File // the disk it is a part of; the same when it is no part
+	turn   *sync.Mutex
 }
 
 // openDisk finds the device with a number, refuses what is no camera's, and
@@ -67,16 +69,21 @@ func (d *disk) openWhole(s *server, dir string) error {
 	if err := errors.Join(err, seen.Close()); err != nil {
 		return err
 	}
+	whole := d.id
 	d.whole = d.part
 	if _, err := os.Stat(filepath.Join(dir, "partition")); err == nil {
 		number, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "dev"))
 		if err != nil {
 			return fmt.Errorf("disk of block device %s: %w: %w", d.id, err, ErrGone)
 		}
-		if _, d.whole, err = s.open(filepath.Dir(dir), strings.TrimSpace(string(number)), 0); err != nil {
+		whole = strings.TrimSpace(string(number))
+		if _, d.whole, err = s.open(filepath.Dir(dir), whole, 0); err != nil {
 			return err
 		}
 	}
+	d.turn = s.turn(whole)
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	return d.setReadOnly(true)
 }
 

@@ -48,7 +48,7 @@ func (v *volume) erase(ctx context.Context, r request) error {
 		err = v.absent(t.path)
 	}
 	if err != nil {
-		return fmt.Errorf("erase %q from %s: %w", r.Path, v.node, v.orGone(err))
+		return fmt.Errorf("file on %s: %w", v.node, v.orGone(err))
 	}
 	return v.alive()
 }

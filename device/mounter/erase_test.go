@@ -108,6 +108,7 @@ func TestEraseRefuses(t *testing.T) {
 		{"up and down", "folder/../a.mp4", clip, device.ErrUnsafe},
 		{"absolute", "/a.mp4", clip, device.ErrUnsafe},
 		{"zero byte", "a.mp4\x00", clip, device.ErrUnsafe},
+		{"too long for a line", strings.Repeat("a", maxLine), clip, device.ErrUnsafe},
 		{"too long", strings.Repeat("a/", 3000) + "a", clip, device.ErrUnsafe},
 	} {
 		if err := m.Erase(t.Context(), requestOf(tt.path, tt.text)); !errors.Is(err, tt.want) || strings.Contains(err.Error(), "\n") {

@@ -81,9 +81,12 @@ func (c *camera) on(t testing.TB, fill func(root string)) {
 	t.Helper()
 	root := filepath.Join(filepath.Dir(c.image), "mnt")
 	must(t, os.MkdirAll(root, 0o755))
-	run(t, "mount", "-o", "loop", c.image, root)
+	loop := run(t, "losetup", "--find", "--show", c.image)
+	defer run(t, "losetup", "--detach", loop)
+	must(t, setReadWrite(loop)) // a loop device keeps the lock of whoever had it before
+	run(t, "mount", loop, root)
+	defer run(t, "umount", root)
 	fill(root)
-	run(t, "umount", root)
 }
 
 func (c *camera) attach(t testing.TB, args ...string) {

@@ -72,6 +72,9 @@ type EraseRequest struct {
 // than 4 KiB that one call can open, and no label longer than 256 bytes.
 const maxLine = 64 << 10
 
+// maxPath is the longest path that is asked for, in bytes; it fits a line.
+const maxPath = maxLine / 2
+
 // The operations.
 const (
 	opMount = "mount"

@@ -88,8 +88,9 @@ func open(socket string, gid uint32) error {
 type server struct {
 	Options
 
-	mu   sync.Mutex
-	used map[string]bool // volumes by device number
+	mu    sync.Mutex
+	used  map[string]bool        // volumes by device number
+	turns map[string]*sync.Mutex // who may change the lock of a disk, by its number
 }
 
 // Serve answers on l until ctx ends, which is no error, and closes l. Volumes
@@ -102,7 +103,7 @@ func Serve(ctx context.Context, l *net.UnixListener, o Options) error {
 	if o.Dev == "" {
 		o.Dev = "/dev"
 	}
-	s := &server{Options: o, used: map[string]bool{}}
+	s := &server{Options: o, used: map[string]bool{}, turns: map[string]*sync.Mutex{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })

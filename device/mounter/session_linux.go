@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"sync"
 )
 
 var (
@@ -83,6 +84,17 @@ func (s *server) claim(id string) error {
 	}
 	s.used[id] = true
 	return nil
+}
+
+// turn is held while the lock of a disk is changed and what that allows is done:
+// two volumes of one disk must not lock it under each other.
+func (s *server) turn(whole string) *sync.Mutex {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turns[whole] == nil {
+		s.turns[whole] = &sync.Mutex{}
+	}
+	return s.turns[whole]
 }
 
 func (s *server) release(v *volume) {

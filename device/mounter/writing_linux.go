@@ -17,6 +17,8 @@ func (v *volume) writing(act func(private int) error) (err error) {
 	if v.super.FSType == device.Ext4 && v.super.Dirty {
 		return fmt.Errorf("its journal was never replayed, and writing beside it would harm the volume: %w", ErrReadOnly)
 	}
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	defer func() {
 		if back := v.setReadOnly(true); back != nil {
 			err = then(err, fmt.Errorf("the device may still take writes: %w", back))

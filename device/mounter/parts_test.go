@@ -1,0 +1,74 @@
+package mounter
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// partitioned makes one card with two partitions.
+func partitioned(t testing.TB, files int) (c *camera, parts [2]*camera) {
+	t.Helper()
+	c = &camera{image: filepath.Join(folder(t), "card.img")}
+	must(t, os.WriteFile(c.image, nil, 0o600))
+	must(t, os.Truncate(c.image, 34<<20))
+	for i := range parts {
+		half := blank(t)
+		run(t, "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", half.image)
+		half.on(t, func(root string) {
+			for n := range files {
+				put(t, fmt.Sprintf("%s/%d.mp4", root, n), "clip", 0o644)
+			}
+		})
+		run(t, "dd", "if="+half.image, "of="+c.image, "bs=1M", fmt.Sprint("seek=", 1+16*i), "conv=notrunc", "status=none")
+	}
+	c.attach(t)
+	for i := range parts {
+		number := fmt.Sprint(i + 1) // told to the kernel, which need not know partition tables
+		run(t, "addpart", c.node, number, fmt.Sprint(2048+32768*i), "32768")
+		t.Cleanup(func() { run(t, "delpart", c.node, number) })
+	}
+	for i := range parts {
+		parts[i] = &camera{image: c.image, node: fmt.Sprintf("%sp%d", c.node, i+1)}
+		var st unix.Stat_t
+		eventually(t, "no node for "+parts[i].node, func() bool { return unix.Stat(parts[i].node, &st) == nil })
+		parts[i].dev = number(st.Rdev)
+	}
+	return c, parts
+}
+
+// TestTwoVolumesOfOneDisk erases from both at once: neither may lock the disk
+// under the other, and both are locked at the end.
+func TestTwoVolumesOfOneDisk(t *testing.T) {
+	const files = 12
+	c, parts := partitioned(t, files)
+	socket := serve(t, nil)
+	var erasing sync.WaitGroup
+	for _, p := range parts {
+		m := mount(t, socket, p.dev)
+		erasing.Go(func() {
+			for n := range files {
+				if err := m.Erase(t.Context(), requestOf(fmt.Sprintf("%d.mp4", n), "clip")); err != nil {
+					t.Errorf("%s, file %d: %v", p.node, n, err)
+				}
+			}
+			p.closed(t, m)
+			must(t, m.Close())
+		})
+	}
+	erasing.Wait()
+	for _, p := range parts {
+		p.free(t)
+		run(t, "e2fsck", "-fn", p.node)
+	}
+	fd, err := unix.Open(c.node, unix.O_RDONLY, 0)
+	must(t, err)
+	defer func() { _ = unix.Close(fd) }()
+	if v, err := unix.IoctlGetInt(fd, unix.BLKROGET); err != nil || v == 0 {
+		t.Errorf("the disk is writable: %d, %v", v, err)
+	}
+}
