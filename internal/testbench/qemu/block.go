@@ -38,6 +38,13 @@ func (m *Machine) find(serial string) string {
 	return ""
 }
 
+// Gone waits until the kernel has let go of the disk of a USB serial, which is
+// a moment after Unplug.
+func (m *Machine) Gone(serial string) {
+	m.t.Helper()
+	m.Await("the kernel has let go of the disk "+serial, func() bool { return m.find(serial) == "" })
+}
+
 // Mount mounts a device of the machine by busybox, as an automounter would.
 func (m *Machine) Mount(device, point, options string) {
 	m.t.Helper()

@@ -40,7 +40,8 @@ func VFAT(t testing.TB, size int64, serial, dir string) string {
 func ExFAT(t testing.TB, size int64, serial string) string {
 	t.Helper()
 	path := Blank(t, size)
-	tool(t, "mkfs.exfat", "--volume-serial=0x"+serial, path)
+	tool(t, "mkfs.exfat", path)
+	tool(t, "tune.exfat", "-I", "0x"+serial, path)
 	return path
 }
 

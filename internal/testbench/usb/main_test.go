@@ -1,11 +1,37 @@
 // Package usb puts the real program into a real kernel and docks cameras there
-// as emulated USB hardware: found, read, pulled out and broken.
+// as emulated USB hardware: found, read, pulled out, broken and plugged in
+// again. Each journey starts from the same frozen machine.
 package usb
 
 import (
 	"testing"
+	"time"
 
 	"github.com/custodock/custodock/internal/testbench"
+	"github.com/custodock/custodock/internal/testbench/qemu"
 )
 
 func TestMain(m *testing.M) { testbench.Main(m) }
+
+// journeys are what happens to cameras, each on a dock of its own.
+var journeys = []struct {
+	name string
+	run  func(*testing.T, *qemu.Image)
+}{
+	{"vfat is found and stored", foundVFAT},
+	{"exfat is found and stored", foundEXFAT},
+	{"unplugged in mid-read, plugged in again", unplugged},
+	{"a stale mount that lists as empty", staleMount},
+	{"six at once behind a hub", sixAtOnce},
+	{"a bad sector", badSector},
+}
+
+// TestUSB boots the machine once and lets every journey start from there.
+func TestUSB(t *testing.T) {
+	begin := time.Now()
+	image := qemu.New(t, testbench.Build(t))
+	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
+	for _, j := range journeys {
+		t.Run(j.name, func(t *testing.T) { j.run(t, image) })
+	}
+}

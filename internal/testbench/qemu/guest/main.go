@@ -39,7 +39,7 @@ func boot() error {
 	}
 	for _, m := range []struct{ kind, point, data string }{
 		{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""},
-		{"tmpfs", "/tmp", ""}, {"tmpfs", "/run", ""}, {"tmpfs", "/var", ""}, {"tmpfs", "/media", "size=1m"},
+		{"tmpfs", "/tmp", ""}, {"tmpfs", "/run", ""}, {"tmpfs", "/var", ""},
 	} {
 		if err := os.MkdirAll(m.point, 0o755); err != nil {
 			return err
