@@ -103,8 +103,8 @@ func badSector(t *testing.T, image *qemu.Image) {
 	}
 	d.want([]file{files[0], files[2]})
 	d.verified()
-	if ends := d.ends(); !slices.Equal(ends, []string{"incomplete"}) {
-		t.Errorf("the docking ended as %v", ends)
+	if closed := d.entries("docking.closed"); len(closed) != 1 || fmt.Sprint(closed[0].Fields["failed"]) != "1" {
+		t.Errorf("the docking was closed as %v", closed)
 	}
 }
 
