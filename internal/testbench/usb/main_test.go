@@ -24,6 +24,7 @@ var journeys = []struct {
 	{"a stale mount that lists as empty", staleMount},
 	{"six at once behind a hub", sixAtOnce},
 	{"a bad sector", badSector},
+	{"how soon", howSoon},
 }
 
 // TestUSB boots the machine once and lets every journey start from there.
