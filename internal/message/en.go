@@ -372,4 +372,21 @@ var english = map[string]string{
 	"doctor.drop.ok":           "drop folder %s is there",
 	"doctor.drop.bad":          "drop folder %s is not there",
 	"doctor.drop.bad.do":       "make the folder, or take it out of the configuration",
+
+	// Why a function of a USB device is not used.
+	"usb.hid":       "a keyboard, mouse or other input device",
+	"usb.network":   "a network adapter",
+	"usb.modem":     "a modem or serial line",
+	"usb.hub":       "a hub and something else in one",
+	"usb.printer":   "a printer",
+	"usb.video":     "a webcam, microphone or loudspeaker",
+	"usb.smartcard": "a smart card reader",
+	"usb.wireless":  "a radio, such as Bluetooth",
+	"usb.storage":   "storage of a kind that is not read",
+	"usb.image":     "a camera or scanner of a kind that is not read",
+	"usb.vendor":    "a function of the maker's own, which no profile allows",
+	"usb.unknown":   "a function that a camera has no need of",
+	"usb.damaged":   "its descriptors do not hold together",
+	"usb.empty":     "it has no function at all",
+	"usb.driver":    "a driver took it that does not fit what it says it is",
 }

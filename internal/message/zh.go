@@ -371,4 +371,21 @@ var chinese = map[string]string{
 	"doctor.drop.ok":           "投放文件夹 %s 存在",
 	"doctor.drop.bad":          "投放文件夹 %s 不存在",
 	"doctor.drop.bad.do":       "请建立该文件夹，或从配置中删除",
+
+	// USB 功能未被使用的原因。
+	"usb.hid":       "键盘、鼠标或其他输入设备",
+	"usb.network":   "网络适配器",
+	"usb.modem":     "调制解调器或串口",
+	"usb.hub":       "集线器与其他功能合为一体",
+	"usb.printer":   "打印机",
+	"usb.video":     "网络摄像头、麦克风或扬声器",
+	"usb.smartcard": "智能卡读卡器",
+	"usb.wireless":  "蓝牙等无线设备",
+	"usb.storage":   "不支持读取的存储类型",
+	"usb.image":     "不支持读取的相机或扫描仪类型",
+	"usb.vendor":    "厂商自定义功能，设备档案未予允许",
+	"usb.unknown":   "执法记录仪不需要的功能",
+	"usb.damaged":   "设备描述符已损坏",
+	"usb.empty":     "设备没有任何功能",
+	"usb.driver":    "接管它的驱动与其自称的类型不符",
 }
