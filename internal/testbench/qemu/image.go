@@ -18,11 +18,11 @@ type Image struct {
 	kernel *kernel
 	dir    string
 	frozen string // file with the state of the booted machine
-	gadget []string
 }
 
-// New boots the kernel with bin as the program under test and freezes it.
-func New(t testing.TB, bin string) *Image {
+// New boots the kernel with these programs, by name, in its /bin and freezes it.
+// They must be static.
+func New(t testing.TB, programs map[string]string) *Image {
 	t.Helper()
 	k, err := openKernel()
 	if err != nil {
@@ -31,12 +31,7 @@ func New(t testing.TB, bin string) *Image {
 	image := &Image{kernel: k, dir: shortDir(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), testbench.Patience)
 	defer cancel()
-	gadget, err := k.resolve(GadgetModules...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	image.gadget = names(gadget)
-	path, err := initrd(ctx, k, image.dir, bin)
+	path, err := initrd(ctx, k, image.dir, programs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,13 @@ import (
 	"github.com/custodock/custodock/internal/testbench/qemu/wire"
 )
 
-// Program is where the program under test is in the machine.
-const Program = "/bin/custodock"
-
 const busybox = "/bin/busybox"
 
-// initrd writes what the machine boots into: the program bin, the agent as its
-// first process, busybox under all its names, and the modules of the kernel.
-func initrd(ctx context.Context, k *kernel, dir, bin string) (string, error) {
-	agent, err := buildGuest(ctx, dir)
+// initrd writes what the machine boots into: the programs, the agent as its first
+// process, busybox under all its names, and the modules of the kernel.
+func initrd(ctx context.Context, k *kernel, dir string, programs map[string]string) (string, error) {
+	agent := filepath.Join(dir, "guest")
+	err := BuildStatic(ctx, "./internal/testbench/qemu/guest", agent)
 	if err != nil {
 		return "", err
 	}
@@ -36,7 +34,11 @@ func initrd(ctx context.Context, k *kernel, dir, bin string) (string, error) {
 	for _, d := range []string{"bin", "dev", "etc", "media", "modules", "proc", "run", "sys", "tmp", "var"} {
 		c.dir(d)
 	}
-	for name, from := range map[string]string{"init": agent, Program[1:]: bin, busybox[1:]: busybox} {
+	files := map[string]string{"init": agent, busybox[1:]: busybox}
+	for name, from := range programs {
+		files["bin/"+name] = from
+	}
+	for name, from := range files {
 		b, err := os.ReadFile(from)
 		if err != nil {
 			return "", fmt.Errorf("fill the initrd: %w: run tools/need.sh usb", err)
@@ -60,18 +62,19 @@ func initrd(ctx context.Context, k *kernel, dir, bin string) (string, error) {
 	return path, f.Close()
 }
 
-func buildGuest(ctx context.Context, dir string) (string, error) {
+// BuildStatic builds a package of this module into a program that needs nothing
+// but a kernel.
+func BuildStatic(ctx context.Context, pkg, to string) error {
 	root, err := testbench.Root()
 	if err != nil {
-		return "", err
+		return err
 	}
-	path := filepath.Join(dir, "guest")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", path, "./internal/testbench/qemu/guest")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", to, pkg)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the guest's agent: %w: %s", err, out)
+		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
 	}
-	return path, nil
+	return nil
 }
 
 // addApplets gives busybox all its names.

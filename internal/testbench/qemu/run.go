@@ -48,7 +48,14 @@ func (m *Machine) Must(args ...string) string {
 // Start starts a program in the machine, which lives no longer than the machine.
 func (m *Machine) Start(args ...string) *Job {
 	m.t.Helper()
-	k, err := m.agent.start(wire.Request{Op: wire.Run, Args: args})
+	return m.StartAs(0, args...)
+}
+
+// StartAs is Start as another user, who is in the group of the same number and
+// no other.
+func (m *Machine) StartAs(uid int, args ...string) *Job {
+	m.t.Helper()
+	k, err := m.agent.start(wire.Request{Op: wire.Run, Args: args, Number: uid})
 	if err != nil {
 		m.t.Fatalf("start %v: %v", args, err)
 	}

@@ -32,7 +32,7 @@ func newDock(t *testing.T, image *qemu.Image) *dock {
 	t.Helper()
 	d := &dock{t, image.Boot(t)}
 	d.m.WriteFile(config, []byte("zone: UTC\nboard: \"\"\npolicy: central\n"))
-	daemon := d.m.Start(qemu.Program, "--config", config, "--state", state, "run")
+	daemon := d.m.Start("custodock", "--config", config, "--state", state, "run")
 	daemon.Await(`ready|running|serving|msg=`)
 	d.m.Must("test", "-S", state+"/socket")
 	return d
@@ -110,7 +110,7 @@ func (d *dock) entries(kind string) []entry {
 			entry
 			all map[string]any
 		}
-		text := d.m.Must(qemu.Program, "--config", config, "--state", state, "log", "entry", fmt.Sprint(n))
+		text := d.m.Must("custodock", "--config", config, "--state", state, "log", "entry", fmt.Sprint(n))
 		for _, to := range []any{&e.entry, &e.all} {
 			if err := json.Unmarshal([]byte(text), to); err != nil {
 				d.t.Fatalf("entry %d is %q: %v", n, text, err)
@@ -147,7 +147,7 @@ func (d *dock) want(files []testbench.File) {
 // verified wants everything in the store to be whole.
 func (d *dock) verified() {
 	d.t.Helper()
-	if r := d.m.Run(qemu.Program, "--config", config, "--state", state, "verify", "--all"); r.Code != 0 {
+	if r := d.m.Run("custodock", "--config", config, "--state", state, "verify", "--all"); r.Code != 0 {
 		d.t.Errorf("verify --all ended with %d: %s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }

@@ -4,6 +4,7 @@
 package usb
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -25,12 +26,21 @@ var journeys = []struct {
 	{"six at once behind a hub", sixAtOnce},
 	{"a bad sector", badSector},
 	{"how soon", howSoon},
+	{"mounted for the dock alone", mountedAlone},
+	{"erased, and pulled out meanwhile", erased},
+	{"a guard on the ports", guarded},
+	{"a keyboard beside the storage", keyboardBeside},
+	{"two cameras with one serial", oneSerial},
 }
 
 // TestUSB boots the machine once and lets every journey start from there.
 func TestUSB(t *testing.T) {
 	begin := time.Now()
-	image := qemu.New(t, testbench.Build(t))
+	probe := filepath.Join(t.TempDir(), "probe")
+	if err := qemu.BuildStatic(t.Context(), "./internal/testbench/usb/probe", probe); err != nil {
+		t.Fatal(err)
+	}
+	image := qemu.New(t, map[string]string{"custodock": testbench.Build(t), "probe": probe})
 	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
 	for _, j := range journeys {
 		t.Run(j.name, func(t *testing.T) { j.run(t, image) })

@@ -25,11 +25,12 @@ func (a *agent) run(r wire.Request) (int, error) {
 		return 0, errors.New("nothing to run")
 	}
 	cmd := exec.Command(r.Args[0], r.Args[1:]...)
-	cmd.Dir = r.Path
-	cmd.Env = append(os.Environ(), r.Env...)
 	cmd.Stdout = stream(func(b []byte) { a.send(wire.Reply{ID: r.ID, Stdout: b}) })
 	cmd.Stderr = stream(func(b []byte) { a.send(wire.Reply{ID: r.ID, Stderr: b}) })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if r.Number != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(r.Number), Gid: uint32(r.Number)}
+	}
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}

@@ -19,7 +19,7 @@ const (
 const (
 	Ping    = "ping"    // answers with the time
 	Load    = "load"    // loads the modules in Args, in that order
-	Run     = "run"     // runs Args with Env in Path; its output streams
+	Run     = "run"     // runs Args as user Number; its output streams
 	Signal  = "signal"  // sends Number to the process of request To
 	Read    = "read"    // answers with the bytes of Path
 	Write   = "write"   // puts Data into Path, at its end when Append is set
@@ -32,7 +32,6 @@ type Request struct {
 	ID     int64    `json:"id"`
 	Op     string   `json:"op"`
 	Args   []string `json:"args,omitempty"`
-	Env    []string `json:"env,omitempty"`
 	Path   string   `json:"path,omitempty"`
 	Data   []byte   `json:"data,omitempty"`
 	Append bool     `json:"append,omitempty"`
