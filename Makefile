@@ -13,7 +13,7 @@ TOOL := go tool -modfile=tools/go.mod
 # lest root's files stay in a user's.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(GOFLAGS)")
 
-.PHONY: build run test test-usb check lint bench sample clean
+.PHONY: build run test test-usb check lint bench sample clean install uninstall
 
 # The static binary, which is also the auditor's.
 build:
@@ -24,6 +24,15 @@ build:
 run: build
 	@tools/need.sh run
 	ONCE=$(ONCE) tools/run.sh
+
+# On a dock: sudo make install, after make build. DESTDIR and PREFIX as usual.
+install:
+	@test -x "$${BINARY:-bin/custodock}" || $(MAKE) build
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install.sh install
+
+# Leaves the configuration and everything recorded.
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install.sh uninstall
 
 # Every test there is. One that was skipped is one that did not pass.
 test:

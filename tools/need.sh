@@ -13,7 +13,8 @@ set -euo pipefail
 build='git:git'
 run='find:findutils sha256sum:coreutils diff:diffutils'
 test='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev mkfs.ext4:e2fsprogs losetup:mount
-	ip:iproute2 nft:nftables strace:strace openssl:openssl xxd:xxd sha256sum:coreutils'
+	ip:iproute2 nft:nftables strace:strace openssl:openssl xxd:xxd sha256sum:coreutils
+	systemd-analyze:systemd make:make mkfs.vfat:dosfstools setpriv:util-linux'
 bench='openssl:openssl sync:coreutils'
 servers='' # programs of Go alone
 peers=''

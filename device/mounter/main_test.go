@@ -18,9 +18,19 @@ import (
 // that mounts, looks, and waits for its standard input to end.
 const childEnv = "MOUNTER_TEST_CHILD"
 
+// serverEnv turns it into the helper, until its standard input ends.
+const serverEnv = "MOUNTER_TEST_SERVER"
+
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childEnv); job != "" {
 		if err := child(job); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if job := os.Getenv(serverEnv); job != "" {
+		if err := bareServer(job); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
