@@ -23,6 +23,9 @@ const (
 // it is read, where the drop does not say.
 const DefaultQuiet = 10 * time.Second
 
+// DefaultMounter is the socket that custodock-mounter.service makes.
+const DefaultMounter = "/run/custodock-mounter/socket"
+
 // Duration is written like 1s, 500ms or 10m.
 type Duration = time.Duration
 
@@ -41,6 +44,7 @@ type Config struct {
 	Roots      []string `yaml:"roots"`       // folders under which mounts are cameras
 	Drops      []Drop   `yaml:"drops"`       // folders that files are copied into
 	Bays       []Bay    `yaml:"bays"`        // names of the physical ports
+	Mounter    string   `yaml:"mounter"`     // socket of the privileged helper; "" is none
 	Board      string   `yaml:"board"`       // host:port of the board; "" is no board
 	Policy     string   `yaml:"policy"`      // PolicyDock or PolicyCentral
 	RereadDays int      `yaml:"reread_days"` // after so many days a known file is read again whole
@@ -95,6 +99,7 @@ func Default() Config {
 	return Config{
 		Lang:       "en",
 		Roots:      []string{"/media", "/run/media"},
+		Mounter:    DefaultMounter,
 		Board:      "127.0.0.1:8630",
 		Policy:     PolicyDock,
 		RereadDays: 30,

@@ -37,7 +37,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays board policy reread_days reserve publish zone sm3 matters devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter board policy reread_days reserve publish zone sm3 matters devices", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -53,6 +53,7 @@ func TestLoad(t *testing.T) {
 		{"comment", "# nothing\n", func(*Config) {}},
 		{"byte order mark and CRLF", "\ufefflang: zh\r\npolicy: central\r\n", func(c *Config) { c.Lang, c.Policy = "zh", "central" }},
 		{"no roots", "roots: []\n", func(c *Config) { c.Roots = []string{} }},
+		{"no mounter", "mounter: \"\"\n", func(c *Config) { c.Mounter = "" }},
 		{"no board", "board: \"\"\n", func(c *Config) { c.Board = "" }},
 		{"everything", strings.Join([]string{
 			"log: dk3v9q", "authority: dock.example.org", "key: /nowhere/key", "lang: zh",
@@ -63,7 +64,7 @@ func TestLoad(t *testing.T) {
 			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, disk: 5}",
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
-			"bays: [{name: bay-01, path: 1-1.4}]", "board: '[::1]:80'", "policy: central", "reread_days: 7", "reserve: 1GiB",
+			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "board: '[::1]:80'", "policy: central", "reread_days: 7", "reserve: 1GiB",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123'}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
 				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
@@ -80,7 +81,7 @@ func TestLoad(t *testing.T) {
 					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
-				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Reserve: 1 << 30,
+				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", Board: "[::1]:80", Policy: "central", RereadDays: 7, Reserve: 1 << 30,
 				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml",
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123"},
 					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
@@ -158,6 +159,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"drop without path", "drops: [{quiet: 1s}]\n", 1, 10, "drop path"},
 		{"bay", "bays: [{name: Bay 1, path: 1-1}]\n", 1, 15, "bay name"},
 		{"bay port twice", "bays: [{name: a, path: 1-1}, {name: b, path: 1-1}]\n", 1, 46, "two bays"},
+		{"relative mounter", "mounter: socket\n", 1, 10, "clean absolute"},
+		{"mounter too long", "mounter: /" + strings.Repeat("a", 107) + "\n", 1, 10, "clean absolute"},
 		{"store twice", "stores: [{name: a, url: 'file:///x'}, {name: a, url: 'file:///y'}]\n", 1, 46, "own name"},
 		{"store scheme", "stores: [{name: a, url: 'ftp://x'}]\n", 1, 25, "file:///path"},
 		{"lock of a folder", "stores: [{name: a, url: 'file:///a', lock: none}]\n", 1, 44, "is a folder"},

@@ -134,6 +134,10 @@ func (c *Config) checkRules(d *Document) error {
 			return d.Errorf("board", "board %q; write host:port such as 127.0.0.1:8630, or \"\" for none", c.Board)
 		}
 	}
+	// A socket's path is an array of 108 bytes with a zero at its end, unix(7).
+	if c.Mounter != "" && (!clean(c.Mounter) || len(c.Mounter) > 107) {
+		return d.Errorf("mounter", "mounter %q; write the clean absolute path of a socket, or \"\" for none", c.Mounter)
+	}
 	if c.RereadDays < 1 || c.RereadDays > 3650 {
 		return d.Errorf("reread_days", "reread_days %d; use 1 to 3650", c.RereadDays)
 	}

@@ -119,6 +119,10 @@ func (f *Folder) note(st unix.Statx_t) error {
 	}
 	f.mount = m
 	f.block, f.sysfsTo = f.host.findBlock(f.devID, m)
+	if f.block == "" && st.Dev_major != 0 && f.host.knowsBlocks() {
+		// A mount outlives its disk, and then lists as empty without an error.
+		return fmt.Errorf("block device %s is not there: %w", f.devID, ErrGone)
+	}
 	return nil
 }
 
@@ -236,6 +240,12 @@ func (h host) findBlock(devID string, m *Mount) (id, to string) {
 		return "", ""
 	}
 	return rdev, to
+}
+
+// knowsBlocks reports whether sysfs is there to be asked for block devices.
+func (h host) knowsBlocks() bool {
+	st, err := os.Stat(h.sysfs(""))
+	return err == nil && st.IsDir()
 }
 
 func (h host) sysfs(devID string) string { return filepath.Join(h.sys, "dev/block", devID) }

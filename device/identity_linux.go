@@ -16,21 +16,21 @@ func (f *Folder) Identities() []Identity {
 	if !f.mountRoot || f.block == "" || f.mount != nil && f.mount.Root != "/" {
 		return nil
 	}
-	v := volume{
-		uuid:  f.host.diskLink("by-uuid", f.block),
-		label: f.host.diskLink("by-label", f.block),
+	v := Superblock{
+		UUID:  f.host.diskLink("by-uuid", f.block),
+		Label: f.host.diskLink("by-label", f.block),
 	}
-	if v.uuid == "" || v.label == "" {
+	if v.UUID == "" || v.Label == "" {
 		own := f.host.superblock(f.block)
-		if v.uuid == "" {
-			v.uuid = own.uuid
+		if v.UUID == "" {
+			v.UUID = own.UUID
 		}
-		if v.label == "" {
-			v.label = own.label
+		if v.Label == "" {
+			v.Label = own.Label
 		}
 	}
 	var ids []Identity
-	for _, id := range []Identity{{FSUUID, v.uuid}, {Label, v.label}, {USBSerial, f.host.usbSerial(f.block)}} {
+	for _, id := range []Identity{{FSUUID, v.UUID}, {Label, v.Label}, {USBSerial, f.host.usbSerial(f.block)}} {
 		if id.Value != "" {
 			ids = append(ids, id)
 		}
@@ -67,8 +67,8 @@ func unhex(s string) string {
 }
 
 // superblock reads the block device itself, which only root and members of the
-// group disk may; for others the volume is empty.
-func (h host) superblock(block string) volume {
+// group disk may; for others it is empty.
+func (h host) superblock(block string) Superblock {
 	uevent, _ := os.ReadFile(filepath.Join(h.sysfs(block), "uevent"))
 	name := ""
 	for line := range strings.Lines(string(uevent)) {
@@ -78,14 +78,14 @@ func (h host) superblock(block string) volume {
 	}
 	path := filepath.Join(h.dev, name)
 	if id, ok := blockNumber(path); name == "" || !ok || id != block {
-		return volume{}
+		return Superblock{}
 	}
 	dev, err := os.Open(path)
 	if err != nil {
-		return volume{}
+		return Superblock{}
 	}
 	defer func() { _ = dev.Close() }()
-	return readVolume(dev)
+	return ReadSuperblock(dev)
 }
 
 // usbSerial walks up from the block device to the USB device it belongs to. The

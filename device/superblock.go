@@ -8,16 +8,27 @@ import (
 	"unicode/utf16"
 )
 
-// volume is what a superblock says of the file system; empty means not said.
-type volume struct {
-	uuid, label string
+// The file systems of cameras, as the kernel calls them.
+const (
+	VFAT  = "vfat"
+	ExFAT = "exfat"
+	Ext4  = "ext4" // ext2 and ext3 too: the kernel's ext4 reads them
+	NTFS  = "ntfs3"
+)
+
+// Superblock is what a volume says of its file system; empty means not said.
+type Superblock struct {
+	FSType      string // VFAT, ExFAT, Ext4 or NTFS, "" for anything else
+	UUID, Label string
+	Dirty       bool // an ext4 journal that waits to be replayed
 }
 
-// readVolume recognises ext2–4 (Documentation/filesystems/ext4), FAT and exFAT
-// (Microsoft's specifications) and writes UUIDs as blkid(8) and udev do, so that
-// both ways to a UUID agree. It reads at most 5 KiB. Anything else, and anything
-// damaged, is an empty volume.
-func readVolume(r io.ReaderAt) volume {
+// ReadSuperblock recognises ext2–4 (Documentation/filesystems/ext4), FAT, exFAT
+// (Microsoft's specifications) and NTFS (Documentation/filesystems/ntfs3.rst and
+// the boot sector's published layout) and writes UUIDs as blkid(8) and udev do,
+// so that both ways to a UUID agree. It reads at most 5 KiB. Anything else, and
+// anything damaged, is empty.
+func ReadSuperblock(r io.ReaderAt) Superblock {
 	head := make([]byte, 2048)
 	n, _ := r.ReadAt(head, 0) // a short or failed read leaves zeros, which match nothing
 	clear(head[n:])
@@ -27,28 +38,45 @@ func readVolume(r io.ReaderAt) volume {
 	case bytes.Equal(head[3:11], []byte("EXFAT   ")):
 		return exfatVolume(r, head)
 	case head[510] != 0x55 || head[511] != 0xaa:
-		return volume{}
+		return Superblock{}
+	case bytes.Equal(head[3:11], []byte("NTFS    ")):
+		return ntfsVolume(head[72:80])
 	case bytes.Equal(head[82:90], []byte("FAT32   ")):
 		return fatVolume(head[67:71], head[71:82])
 	case bytes.HasPrefix(head[54:62], []byte("FAT1")):
 		return fatVolume(head[39:43], head[43:54])
 	}
-	return volume{}
+	return Superblock{}
 }
 
-func extVolume(sb []byte) volume {
+// extVolume looks at the incompatible feature "recover" besides: set means that
+// whoever wrote last did not unmount.
+func extVolume(sb []byte) Superblock {
+	const needsRecovery = 0x4
 	u := sb[0x68:0x78]
-	v := volume{label: string(untilZero(sb[0x78:0x88]))}
+	v := Superblock{
+		FSType: Ext4, Label: string(untilZero(sb[0x78:0x88])),
+		Dirty: binary.LittleEndian.Uint32(sb[0x60:])&needsRecovery != 0,
+	}
 	if !bytes.Equal(u, make([]byte, 16)) {
-		v.uuid = fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+		v.UUID = fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 	}
 	return v
 }
 
-func fatVolume(serial, label []byte) volume {
-	v := volume{uuid: fatSerial(serial)}
+// ntfsVolume has no label: it stands in a file of the volume.
+func ntfsVolume(serial []byte) Superblock {
+	v := Superblock{FSType: NTFS}
+	if n := binary.LittleEndian.Uint64(serial); n != 0 {
+		v.UUID = fmt.Sprintf("%016X", n)
+	}
+	return v
+}
+
+func fatVolume(serial, label []byte) Superblock {
+	v := Superblock{FSType: VFAT, UUID: fatSerial(serial)}
 	if l := bytes.TrimRight(untilZero(label), " "); !bytes.Equal(l, []byte("NO NAME")) {
-		v.label = string(l)
+		v.Label = string(l)
 	}
 	return v
 }
@@ -64,8 +92,8 @@ func fatSerial(b []byte) string {
 
 // exfatVolume takes the label from the first entries of the root directory,
 // where formatters put it.
-func exfatVolume(r io.ReaderAt, head []byte) volume {
-	v := volume{uuid: fatSerial(head[100:104])}
+func exfatVolume(r io.ReaderAt, head []byte) Superblock {
+	v := Superblock{FSType: ExFAT, UUID: fatSerial(head[100:104])}
 	sector, cluster := uint(head[108]), uint(head[109])
 	heap := int64(binary.LittleEndian.Uint32(head[88:92]))
 	root := int64(binary.LittleEndian.Uint32(head[96:100]))
@@ -80,7 +108,7 @@ func exfatVolume(r io.ReaderAt, head []byte) volume {
 			for i := range units {
 				units[i] = binary.LittleEndian.Uint16(e[2+2*i:])
 			}
-			v.label = string(utf16.Decode(units))
+			v.Label = string(utf16.Decode(units))
 			return v
 		}
 	}

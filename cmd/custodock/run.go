@@ -50,7 +50,7 @@ func (a *app) serve(ctx context.Context, station *ingest.Station, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	page, err := listenBoard(a.cfg.Board)
+	page, err := a.boardListener(notify.Listener)
 	if err != nil {
 		for _, l := range sockets {
 			err = errors.Join(err, l.Close())
