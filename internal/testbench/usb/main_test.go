@@ -31,6 +31,7 @@ var journeys = []struct {
 	{"a guard on the ports", guarded},
 	{"a keyboard beside the storage", keyboardBeside},
 	{"two cameras with one serial", oneSerial},
+	{"a camera that speaks MTP", mtpRead},
 }
 
 // TestUSB boots the machine once and lets every journey start from there.
@@ -40,7 +41,9 @@ func TestUSB(t *testing.T) {
 	if err := qemu.BuildStatic(t.Context(), "./internal/testbench/usb/probe", probe); err != nil {
 		t.Fatal(err)
 	}
-	image := qemu.New(t, map[string]string{"custodock": testbench.Build(t), "probe": probe})
+	programs := mtpPrograms(t)
+	programs["custodock"], programs["probe"] = testbench.Build(t), probe
+	image := qemu.New(t, programs)
 	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
 	for _, j := range journeys {
 		t.Run(j.name, func(t *testing.T) { j.run(t, image) })
