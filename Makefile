@@ -13,7 +13,7 @@ TOOL := go tool -modfile=tools/go.mod
 # lest root's files stay in a user's.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(GOFLAGS)")
 
-.PHONY: build run test check lint bench sample clean install uninstall
+.PHONY: build run test test-usb check lint bench sample clean install uninstall
 
 # The static binary, which is also the auditor's.
 build:
@@ -36,11 +36,16 @@ uninstall:
 
 # Every test there is. One that was skipped is one that did not pass.
 test:
-	@tools/need.sh build test servers
+	@tools/need.sh build test servers usb
 	go vet ./...
 	@mkdir -p bin
 	$(ROOT) go test ./... -race -count=1 -timeout 40m -v 2>&1 | tee bin/test.log
 	@if grep -E '^ *--- SKIP' bin/test.log; then echo 'tests were skipped' >&2; exit 1; fi
+
+# The journeys on real USB in QEMU, which are in `make test` as well.
+test-usb:
+	@tools/need.sh build usb
+	go test ./internal/testbench/qemu/... ./internal/testbench/usb -count=1 -timeout 15m -v
 
 # The fast part: under two minutes once the tools are built. The journeys of the
 # real binary and the shell verifier take longer and are in `make test`.

@@ -141,6 +141,19 @@ func TestAlive(t *testing.T) {
 	}
 }
 
+// A mount that is opened after its disk went lists as empty: it is not a camera
+// with nothing on it.
+func TestOpenOfMountWithoutDisk(t *testing.T) {
+	f, point := injected(t)
+	must(t, os.Remove(f.host.sysfs(f.block)))
+	_, err := f.host.open(point)
+	wantErr(t, "open", err, ErrGone)
+	must(t, os.Remove(f.host.sysfs("")))
+	blind, err := f.host.open(point) // a sandbox without sysfs
+	must(t, err)
+	must(t, blind.Close())
+}
+
 // injected is a mounted ext4 whose block device stands in a sysfs of the test's.
 func injected(t *testing.T) (*Folder, string) {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -167,15 +168,25 @@ func (d *disk) alive() error {
 	return nil
 }
 
+// passing is how long a disk that was pulled out may still stand in sysfs: its
+// reads fail first, and the kernel takes it away when they have.
+const passing = time.Second
+
 // orGone is err, or what is behind it when the device has gone.
 func (d *disk) orGone(err error) error {
 	if err == nil || errors.Is(err, ErrGone) {
 		return err
 	}
-	if gone := d.alive(); gone != nil {
-		return fmt.Errorf("%w: %w", err, gone)
+	late := time.Now().Add(passing)
+	for {
+		if gone := d.alive(); gone != nil {
+			return fmt.Errorf("%w: %w", err, gone)
+		}
+		if !errors.Is(err, unix.EIO) || time.Now().After(late) {
+			return err
+		}
+		time.Sleep(passing / 50)
 	}
-	return err
 }
 
 func (d *disk) close() {

@@ -12,10 +12,13 @@ func SetMaxObjects(t *testing.T, n int) {
 	t.Cleanup(func() { maxObjects = was })
 }
 
-// Try sends one operation without any of the rules of a session.
-func Try(ctx context.Context, pipe Pipe, op uint16) error {
-	_, err := newWire(pipe, Options{}.filled().Timeout).ask(ctx, question{op: operation(op), limit: maxDataset})
-	return err
+// TryAll asks each operation without any of the rules of a session.
+func TryAll(ctx context.Context, pipe Pipe, done func(op uint16, err error)) {
+	w := newWire(pipe, Options{}.filled().Timeout)
+	for op := range 1 << 16 {
+		_, err := w.ask(ctx, question{op: operation(op), limit: maxDataset})
+		done(uint16(op), err)
+	}
 }
 
 // Operations are all that can be asked.

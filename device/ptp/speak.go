@@ -61,9 +61,13 @@ func (s *Session) speak(ctx context.Context, epoch int, talk func(context.Contex
 		if s.ctx.Err() != nil {
 			return epoch, errClosed
 		}
+		before := err
 		err = s.ready(ctx, try)
 		if err == nil && epoch >= 0 && epoch != s.now() {
-			return epoch, errAnew
+			if before == nil || isAnswer(before) {
+				return epoch, errAnew
+			}
+			return epoch, fmt.Errorf("%w: %w", errAnew, s.explain(ctx, before))
 		}
 		if err == nil {
 			err = talk(ctx)
@@ -97,15 +101,17 @@ func (s *Session) again(ctx context.Context, err error) bool {
 	case answered(err, respBadTransaction), answered(err, respIncomplete), answered(err, respCancelled):
 		s.lost = true
 		return true
-	case errors.As(err, &response), errors.Is(err, errLocal):
+	case errors.As(err, &response), errors.As(err, &local{}):
 		return false
 	}
 	s.lost, s.stream = true, nil
 	return ctx.Err() == nil
 }
 
-// errLocal marks ends of a talk that say nothing of the wire.
-var errLocal = errors.New("not asked")
+// local is the end of a talk that says nothing of the wire.
+type local struct{ error }
+
+func (l local) Unwrap() error { return l.error }
 
 // explain says what became of the last try.
 func (s *Session) explain(ctx context.Context, err error) error {
@@ -118,7 +124,7 @@ func (s *Session) explain(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	var response responseError
-	if errors.As(err, &response) || errors.Is(err, errLocal) {
+	if errors.As(err, &response) || errors.As(err, &local{}) {
 		return err
 	}
 	// A device that was pulled out may answer anything at first.

@@ -3,7 +3,6 @@ package ptp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/crc32"
 )
 
@@ -30,10 +29,11 @@ func (r *Reader) stream(p []byte) (int, error) {
 	if err := r.hold(); err != nil {
 		return 0, r.wrap("read", err)
 	}
+	var err error
 	for range tries {
 		n := 0
 		o := r.object()
-		_, err := r.s.speak(r.ctx, o.epoch, func(ctx context.Context) error {
+		_, err = r.s.speak(r.ctx, o.epoch, func(ctx context.Context) error {
 			if r.s.stream != r {
 				if err := r.begin(ctx, o, r.off, r.sum); err != nil {
 					return err
@@ -44,20 +44,21 @@ func (r *Reader) stream(p []byte) (int, error) {
 			return err
 		})
 		if errors.Is(err, errAnew) {
-			if err = r.relocate(); err == nil {
+			if moved := r.relocate(); moved == nil {
 				continue
+			} else {
+				err = moved
 			}
 		}
 		if err != nil {
-			r.release()
-			return 0, r.wrap("read", err)
+			break
 		}
 		r.off += int64(n)
 		r.sum = digest(r.sum, p[:n])
 		return n, nil
 	}
 	r.release()
-	return 0, r.wrap("read", errAnew)
+	return 0, r.wrap("read", err)
 }
 
 // hold waits until no other reader streams.
@@ -116,7 +117,7 @@ func (r *Reader) begin(ctx context.Context, o object, off int64, sum uint32) err
 }
 
 // changed leaves a stream under way to whoever speaks next.
-func (r *Reader) changed() error { return fmt.Errorf("%w: %w", errLocal, ErrChanged) }
+func (r *Reader) changed() error { return local{ErrChanged} }
 
 // some takes data, and the response behind the last of them.
 func (r *Reader) some(ctx context.Context, p []byte) (int, error) {
@@ -136,9 +137,10 @@ func (r *Reader) some(ctx context.Context, p []byte) (int, error) {
 // again reads the object from its start to fill p with what lies at off. It
 // breaks off a stream, its own too.
 func (r *Reader) again(p []byte, off int64) error {
+	var err error
 	for range tries {
 		o := r.object()
-		_, err := r.s.speak(r.ctx, o.epoch, func(ctx context.Context) error {
+		_, err = r.s.speak(r.ctx, o.epoch, func(ctx context.Context) error {
 			return r.sample(ctx, o, p, off)
 		})
 		if !errors.Is(err, errAnew) {
@@ -148,7 +150,7 @@ func (r *Reader) again(p []byte, off int64) error {
 			return err
 		}
 	}
-	return errAnew
+	return err
 }
 
 func (r *Reader) sample(ctx context.Context, o object, p []byte, off int64) error {

@@ -1,0 +1,51 @@
+// Package usb puts the real program into a real kernel and docks cameras there
+// as emulated USB hardware: found, read, pulled out, broken and plugged in
+// again. Each journey starts from the same frozen machine.
+package usb
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/custodock/custodock/internal/testbench"
+	"github.com/custodock/custodock/internal/testbench/qemu"
+)
+
+func TestMain(m *testing.M) { testbench.Main(m) }
+
+// journeys are what happens to cameras, each on a dock of its own.
+var journeys = []struct {
+	name string
+	run  func(*testing.T, *qemu.Image)
+}{
+	{"vfat is found and stored", foundVFAT},
+	{"exfat is found and stored", foundEXFAT},
+	{"unplugged in mid-read, plugged in again", unplugged},
+	{"a stale mount that lists as empty", staleMount},
+	{"six at once behind a hub", sixAtOnce},
+	{"a bad sector", badSector},
+	{"how soon", howSoon},
+	{"mounted for the dock alone", mountedAlone},
+	{"erased, and pulled out meanwhile", erased},
+	{"a guard on the ports", guarded},
+	{"a keyboard beside the storage", keyboardBeside},
+	{"two cameras with one serial", oneSerial},
+	{"a camera that speaks MTP", mtpRead},
+}
+
+// TestUSB boots the machine once and lets every journey start from there.
+func TestUSB(t *testing.T) {
+	begin := time.Now()
+	probe := filepath.Join(t.TempDir(), "probe")
+	if err := qemu.BuildStatic(t.Context(), "./internal/testbench/usb/probe", probe); err != nil {
+		t.Fatal(err)
+	}
+	programs := mtpPrograms(t)
+	programs["custodock"], programs["probe"] = testbench.Build(t), probe
+	image := qemu.New(t, programs)
+	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
+	for _, j := range journeys {
+		t.Run(j.name, func(t *testing.T) { j.run(t, image) })
+	}
+}
