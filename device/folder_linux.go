@@ -128,6 +128,14 @@ func (f *Folder) Path() string { return f.path }
 // MountRoot reports whether the handle is the root of a mount.
 func (f *Folder) MountRoot() bool { return f.mountRoot }
 
+// Coarse reports whether the file system keeps its times as FAT does.
+func (f *Folder) Coarse() bool {
+	const exfat = 0x2011BAB0
+	var st unix.Statfs_t
+	err := control(f.dir, func(fd int) error { return unix.Fstatfs(fd, &st) })
+	return err == nil && (st.Type == unix.MSDOS_SUPER_MAGIC || st.Type == exfat)
+}
+
 // DeviceID is st_dev as "major:minor".
 func (f *Folder) DeviceID() string { return f.devID }
 

@@ -24,7 +24,7 @@ const (
 // access time where the kernel allows that. path is relative to the folder and
 // taken as raw bytes. The error is ErrUnsafe for anything else than such a file,
 // and ErrGone when the device is no longer there.
-func (f *Folder) Open(path string) (*os.File, error) {
+func (f *Folder) Open(path string) (Reader, error) {
 	if err := checkPath(path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", quote(path), err)
 	}

@@ -59,7 +59,7 @@ func TestOpen(t *testing.T) {
 	if data, err := io.ReadAll(file); string(data) != "clip" || err != nil {
 		t.Errorf("read %q, %v", data, err)
 	}
-	flags, err := unix.FcntlInt(file.Fd(), unix.F_GETFL, 0)
+	flags, err := unix.FcntlInt(file.(*os.File).Fd(), unix.F_GETFL, 0)
 	must(t, err)
 	if flags&unix.O_NONBLOCK != 0 || flags&unix.O_ACCMODE != unix.O_RDONLY {
 		t.Errorf("flags %#x", flags)

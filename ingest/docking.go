@@ -27,7 +27,7 @@ const (
 // journey, and what became of each.
 type docking struct {
 	s      *Station
-	folder *device.Folder
+	folder device.Tree
 	origin origin
 	want   wishes
 	bay    *bay

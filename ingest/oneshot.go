@@ -64,7 +64,7 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	return d.counts, err
 }
 
-func (s *Station) newDocking(folder *device.Folder, b *bay, shown string, want wishes) *docking {
+func (s *Station) newDocking(folder device.Tree, b *bay, shown string, want wishes) *docking {
 	o, strong := s.originOf(folder, shown, b.public)
 	return &docking{
 		s: s, folder: folder, origin: o, want: want, identities: strong,

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
@@ -41,7 +39,7 @@ func identifies(id device.Identity) bool {
 
 // originOf says whose folder this is: a registered device, else a filesystem
 // by its UUID, else nothing but a path.
-func (s *Station) originOf(folder *device.Folder, shown, bay string) (origin, []device.Identity) {
+func (s *Station) originOf(folder device.Tree, shown, bay string) (origin, []device.Identity) {
 	o := origin{source: clip.Source{Kind: "folder", ID: shown}, shown: shown, bay: bay}
 	var strong []device.Identity
 	told := map[string]string{}
@@ -55,11 +53,7 @@ func (s *Station) originOf(folder *device.Folder, shown, bay string) (origin, []
 	if uuid := told[device.FSUUID]; uuid != "" && folder.MountRoot() {
 		o.source = clip.Source{Kind: "fs", ID: uuid}
 	}
-	var st unix.Statfs_t
-	if unix.Statfs(shown, &st) == nil {
-		const exfat = 0x2011BAB0
-		o.fat = st.Type == unix.MSDOS_SUPER_MAGIC || st.Type == exfat
-	}
+	o.fat = folder.Coarse()
 	for _, dev := range s.conf().Devices {
 		if matches(dev.Match, told) {
 			o.register(dev)

@@ -154,7 +154,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 }
 
 // stable compares the file after the read with what it was before.
-func stable(in *os.File, before os.FileInfo, read int64) error {
+func stable(in device.Reader, before os.FileInfo, read int64) error {
 	after, err := in.Stat()
 	if err != nil {
 		return &hash.ReadError{Err: err}
