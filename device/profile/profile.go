@@ -8,7 +8,8 @@
 //	name      the profile's name, which is its file's name without .yaml
 //	vendor    who makes the device
 //	rank      of two profiles that fit a folder, the higher rank wins
-//	match     paths: globs each of which must match a file; label: the volume label. Either is enough
+//	match     paths: globs each of which must match a file; label: the volume label. Either is enough;
+//	          usb: vendor:product that its devices may show, which proves nothing by itself
 //	roles     globs under main, still, proxy, sidecar, log and ignore
 //	names     what the names of files say, see Pattern
 //	ids       files that hold the device's id, see IDFile
@@ -62,6 +63,7 @@ type Profile struct {
 type Match struct {
 	Paths []string `yaml:"paths"`
 	Label string   `yaml:"label"`
+	USB   []string `yaml:"usb"` // vendor:product; see Set.USB
 }
 
 // Roles are globs for each role.
@@ -211,6 +213,9 @@ func parse(file string, data []byte) (*Profile, error) {
 }
 
 func (p *Profile) compile(d *configs.Document) (err error) {
+	if err := p.checkUSB(d); err != nil {
+		return err
+	}
 	if p.paths, err = compileGlobs(d, "match.paths", p.Match.Paths); err != nil {
 		return err
 	}
