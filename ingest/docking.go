@@ -38,6 +38,8 @@ type docking struct {
 	identities []device.Identity // also those found in files
 	incomplete bool              // part of the camera could not be listed
 	opened     int64             // its docking.opened entry
+	clock      clockwork
+	usb        usbFacts // of a camera on the bus
 
 	files   []device.File
 	skipped []device.Skipped
@@ -81,6 +83,7 @@ func (d *docking) run(ctx context.Context) error {
 	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
 	err := d.scan(ctx)
 	if err == nil {
+		d.measure(ctx)
 		err = d.readAll(ctx)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {

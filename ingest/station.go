@@ -89,6 +89,7 @@ type Station struct {
 	alarms  alarms
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
+	hooks   turns        // one hook at a time in each bay
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
