@@ -23,6 +23,7 @@ const (
 	opIngest  = "ingest"
 	opTag     = "tag"
 	opExport  = "export"
+	opClock   = "clock"
 )
 
 // The paths of the interface.
@@ -36,6 +37,7 @@ const (
 	pathTag        = apiRoot + opTag
 	pathIngest     = apiRoot + opIngest
 	pathExport     = apiRoot + opExport
+	pathClock      = apiRoot + opClock
 	pathKey        = apiRoot + "key"
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
@@ -116,6 +118,7 @@ func (s *server) routes() []route {
 		})),
 		onPost(pathTag, answer(s, s.tag)),
 		onPost(pathExport, answer(s, s.export)),
+		onPost(pathClock, answer(s, s.clock)),
 		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
 			key, err := d.Key(ctx)
 			return keyAnswer{key}, err
@@ -164,6 +167,13 @@ func (s *server) export(ctx context.Context, q ingest.ExportRequest) (clipsAnswe
 	}
 	clips, err := s.Desk.Export(ctx, q)
 	return clipsAnswer{clips}, err
+}
+
+func (s *server) clock(ctx context.Context, q ingest.ClockRequest) (empty, error) {
+	if err := s.signAs(ctx, opClock, &q.Actor, nil); err != nil {
+		return empty{}, err
+	}
+	return empty{}, s.Desk.StateClock(ctx, q)
 }
 
 // signAs settles the role an entry is made in and, where there is a by, the one
