@@ -36,6 +36,8 @@ var table = map[string][]Role{
 	"prove":      {Auditor, Admin},
 	// It changes nothing; it names folders and stores of the dock.
 	"doctor": {Auditor, Admin},
+	// It moves the times of every clip of the next docking.
+	"clock": {Admin},
 	// It binds the agency for months, and nobody can take it back.
 	"agree": {Admin},
 	// Whose a camera is decides whose name stands on its clips. The list names

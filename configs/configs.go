@@ -61,6 +61,7 @@ type Config struct {
 	Zone       string   `yaml:"zone"`        // zone of camera times that name none: IANA name, ±hh:mm or Local
 	SM3        bool     `yaml:"sm3"`         // compute SM3 beside SHA-256
 	Matters    string   `yaml:"matters"`     // file with the list of matters; "" is the one that ships
+	Hooks      []Hook   `yaml:"hooks"`       // programs that talk to cameras; none unless named
 	Devices    []Device `yaml:"devices"`     // registered devices
 	Profiles   string   `yaml:"profiles"`    // folder of the admin's own device profiles; "" is none
 	Unknown    string   `yaml:"unknown"`     // UnknownHold or UnknownTake
@@ -123,7 +124,7 @@ func Default() Config {
 		Copies:     Copies{Confirmed: 1},
 		Scrub:      Scrub{Days: 30, Rate: 20 << 20},
 		Keep:       Keep{Percent: 80},
-		Alarms:     Alarms{QueueAge: 6 * time.Hour, Late: 24 * time.Hour, Clock: 15 * time.Second, Disk: 10},
+		Alarms:     Alarms{QueueAge: 6 * time.Hour, Late: 24 * time.Hour, Clock: 15 * time.Second, CameraClock: 2 * time.Minute, Disk: 10},
 		Access: Access{
 			Officer: Members{Groups: []string{"custodock-officer"}},
 			Admin:   Members{Groups: []string{"custodock-admin"}},

@@ -31,7 +31,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Stores, want.Drops, want.Bays, want.Devices = []Store{}, []Drop{}, []Bay{}, []Device{}
+	want.Stores, want.Drops, want.Bays, want.Hooks, want.Devices = []Store{}, []Drop{}, []Bay{}, []Hook{}, []Device{}
 	want.Alarms.Command = []string{}
 	want.Access.Officer.Users, want.Access.Admin.Users, want.Access.Auditor.Users = []string{}, []string{}, []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -61,11 +61,12 @@ func TestLoad(t *testing.T) {
 				" lock: governance, retain_days: 3, hold: true, credentials: s3, profile: p, ca: /etc/ca.pem, cert: /etc/c.pem, cert_key: /nowhere/c.key," +
 				" proxy: 'http://p:3128', bandwidth: [{from: '22:00', to: '06:30', rate: 1MiB}]}]",
 			"copies: {stored: 1, confirmed: 2}", "scrub: {days: 0, rate: 1MiB}", "keep: {days: 3, percent: 50}",
-			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, disk: 5}",
+			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, camera_clock: 5m, disk: 5}",
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
 			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml", "profiles: /", "unknown: take",
+			"hooks: [{profile: a11, clock: [/usr/bin/ask, '-q']}, {profile: zoom, unlock: [/usr/bin/open], timeout: 1m}]",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
 				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
 		}, "\n"), func(c *Config) {
@@ -76,13 +77,15 @@ func TestLoad(t *testing.T) {
 						Credentials: "s3", Profile: "p", CA: "/etc/ca.pem", Cert: "/etc/c.pem", CertKey: "/nowhere/c.key",
 						Proxy: "http://p:3128", Bandwidth: []Window{{From: "22:00", To: "06:30", Rate: 1 << 20}}}},
 				Copies: Copies{Stored: 1, Confirmed: 2}, Scrub: Scrub{Rate: 1 << 20}, Keep: Keep{Days: 3, Percent: 50},
-				Alarms: Alarms{Command: []string{"/usr/bin/page", "-q"}, QueueAge: time.Hour, Late: 2 * time.Hour, Clock: time.Second, Disk: 5},
+				Alarms: Alarms{Command: []string{"/usr/bin/page", "-q"}, QueueAge: time.Hour, Late: 2 * time.Hour, Clock: time.Second, CameraClock: 5 * time.Minute, Disk: 5},
 				Access: Access{Officer: Members{Users: []string{"li"}, Groups: []string{}}, Admin: Members{Groups: []string{"wheel"}},
 					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
 				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
 				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
+				Hooks: []Hook{{Profile: "a11", Clock: []string{"/usr/bin/ask", "-q"}, Timeout: DefaultHookTimeout},
+					{Profile: "zoom", Unlock: []string{"/usr/bin/open"}, Timeout: time.Minute}},
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123", ProfileID: "P7"},
 					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
 					Unit:       "Patrol 3", Zone: "+08:00", Profile: "a11", Bay: "bay-01"}},
@@ -178,6 +181,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"keep on a full disk", "keep: {percent: 100}\n", 1, 17, "1 to 99"},
 		{"relative alarm command", "alarms: {command: [page]}\n", 1, 19, "absolute"},
 		{"alarm after no time", "alarms: {late: 0s}\n", 1, 16, "1s to"},
+		{"hook of no profile", "hooks: [{clock: [/a]}]\n", 1, 10, "no device profile"},
+		{"hook of an unknown profile", "hooks: [{profile: ../generic, clock: [/a]}]\n", 1, 19, "no device profile"},
+		{"hook twice", "hooks: [{profile: a11, clock: [/a]}, {profile: a11, unlock: [/a]}]\n", 1, 48, "a second hook"},
+		{"hook that runs nothing", "hooks: [{profile: a11, unlock: []}]\n", 1, 10, "runs nothing"},
+		{"hook that is relative", "hooks: [{profile: a11, unlock: [open]}]\n", 1, 32, "absolute"},
+		{"hook that hides", "hooks: [{profile: a11, clock: [/a, \"\\e[2J\"]}]\n", 1, 36, "printable"},
+		{"hook that is cut off at once", "hooks: [{profile: a11, clock: [/a], timeout: 0s}]\n", 1, 46, "1s to 5m"},
+		{"hook that may hang", "hooks: [{profile: a11, clock: [/a], timeout: 6m}]\n", 1, 46, "1s to 5m"},
+		{"camera clock", "alarms: {camera_clock: 10ms}\n", 1, 24, "1s to"},
 		{"group with a space", "access: {admin: {groups: ['a b']}}\n", 1, 27, "no name"},
 		{"store password", "stores: [{name: a, url: 's3://k:pw@b'}]\n", 1, 25, "password"},
 		{"store secret in query", "stores: [{name: a, url: 's3://b?secret_key=x'}]\n", 1, 25, "password"},

@@ -56,8 +56,9 @@ func parse(file string, data []byte) (Config, *Document, error) {
 			c.Drops[i].Quiet = DefaultQuiet
 		}
 	}
+	c.settleHooks(d)
 	for _, check := range []func(*Document) error{
-		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkDevices, c.checkAlarms, c.checkAccess,
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkHooks, c.checkDevices, c.checkAlarms, c.checkAccess,
 	} {
 		if err := check(d); err != nil {
 			return Config{}, nil, err

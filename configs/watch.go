@@ -8,11 +8,12 @@ import (
 
 // Alarms say when a person is called, and how.
 type Alarms struct {
-	Command  []string `yaml:"command"`   // program and arguments, told of each alarm that begins or ends; none: nobody
-	QueueAge Duration `yaml:"queue_age"` // the oldest clip that waits for a store
-	Late     Duration `yaml:"late"`      // a clip that is not in central storage so long after it was ingested
-	Clock    Duration `yaml:"clock"`     // the dock's clock against true time
-	Disk     int      `yaml:"disk"`      // percent of the dock's disk that should be free
+	Command     []string `yaml:"command"`      // program and arguments, told of each alarm that begins or ends; none: nobody
+	QueueAge    Duration `yaml:"queue_age"`    // the oldest clip that waits for a store
+	Late        Duration `yaml:"late"`         // a clip that is not in central storage so long after it was ingested
+	Clock       Duration `yaml:"clock"`        // the dock's clock against true time
+	CameraClock Duration `yaml:"camera_clock"` // a camera's clock against the dock's
+	Disk        int      `yaml:"disk"`         // percent of the dock's disk that should be free
 }
 
 // Access names who has which role at the socket of the daemon. Root and the
@@ -33,19 +34,15 @@ var account = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 
 func (c *Config) checkAlarms(d *Document) error {
 	a := c.Alarms
-	if len(a.Command) > 0 && !clean(a.Command[0]) {
-		return d.Errorf("alarms.command", "program %q; write its clean absolute path", a.Command[0])
-	}
-	for i, arg := range a.Command {
-		if len(arg) > maxText || arg != "" && !plain(arg) {
-			return d.Errorf(fmt.Sprintf("alarms.command.%d", i), "argument %q; use at most %d bytes of printable text", arg, maxText)
-		}
+	if err := checkCommand(d, "alarms.command", a.Command); err != nil {
+		return err
 	}
 	for _, v := range []struct {
 		key   string
 		value time.Duration
 		least time.Duration
-	}{{"queue_age", a.QueueAge, time.Second}, {"late", a.Late, time.Second}, {"clock", a.Clock, 100 * time.Millisecond}} {
+	}{{"queue_age", a.QueueAge, time.Second}, {"late", a.Late, time.Second}, {"clock", a.Clock, 100 * time.Millisecond},
+		{"camera_clock", a.CameraClock, time.Second}} {
 		if v.value < v.least || v.value > 8760*time.Hour {
 			return d.Errorf("alarms."+v.key, "%s %s; use %s to 8760h", v.key, v.value, v.least)
 		}

@@ -66,6 +66,11 @@ func (c *Client) Export(ctx context.Context, r ingest.ExportRequest) ([]string, 
 	return a.Clips, err
 }
 
+// StateClock implements Desk.
+func (c *Client) StateClock(ctx context.Context, r ingest.ClockRequest) error {
+	return c.call(ctx, pathClock, r, &empty{})
+}
+
 // Key implements Desk.
 func (c *Client) Key(ctx context.Context) (string, error) {
 	var a keyAnswer

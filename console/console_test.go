@@ -75,6 +75,9 @@ func TestCallsReachTheDesk(t *testing.T) {
 			return c.Tag(ctx, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}})
 		}, []ingest.Stamp{{Clip: "dk3-1", Log: "dk3", N: 7}}, ingest.TagRequest{Clips: []string{"dk3-1"}, Change: clip.Tags{Place: &clip.Place{Lat: &lat}}, By: "admin", Actor: "admin"}},
 		{"export", func() (any, error) { return c.Export(ctx, ingest.ExportRequest{Case: "A-1"}) }, []string{"dk3-1", "dk3-2"}, ingest.ExportRequest{Case: "A-1", Actor: "admin"}},
+		{"clock", func() (any, error) {
+			return nil, c.StateClock(ctx, ingest.ClockRequest{Device: "c017", OffsetMS: -5, Reason: "seen"})
+		}, nil, ingest.ClockRequest{Device: "c017", OffsetMS: -5, Reason: "seen", Actor: "admin"}},
 		{"key", func() (any, error) { return c.Key(ctx) }, "auth/dk3+00+AA", "key"},
 		{"checkpoint", func() (any, error) { return c.Checkpoint(ctx) }, []byte("auth/dk3\n1\n"), "cp"},
 		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
@@ -104,7 +107,7 @@ func TestCallsReachTheDesk(t *testing.T) {
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	held := &ingest.HeldError{State: "/s", PID: 42, Command: "custodock run"}
 	for _, want := range []error{
-		ingest.ErrNoClip, ingest.ErrNoState, ingest.ErrFull, ingest.ErrUnstable, access.ErrDenied, manifest.ErrForked, held,
+		ingest.ErrNoClip, ingest.ErrNoDevice, ingest.ErrNoState, ingest.ErrFull, ingest.ErrUnstable, access.ErrDenied, manifest.ErrForked, held,
 	} {
 		desk := &fakeDesk{err: fmt.Errorf("do it: %w", want)}
 		_, c := start(t, desk)

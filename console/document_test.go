@@ -29,6 +29,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathTag:        {ingest.TagRequest{}, stampAnswer{}},
 	pathIngest:     {ingest.Request{}, line{}},
 	pathExport:     {ingest.ExportRequest{}, clipsAnswer{}},
+	pathClock:      {ingest.ClockRequest{}, empty{}},
 	pathKey:        {empty{}, keyAnswer{}},
 	pathCheckpoint: {empty{}, bytesAnswer{}},
 	pathEntry:      {what{}, bytesAnswer{}},

@@ -98,6 +98,8 @@ func (d *fakeDesk) Export(_ context.Context, r ingest.ExportRequest) ([]string, 
 	return []string{"dk3-1", "dk3-2"}, d.ask(r)
 }
 
+func (d *fakeDesk) StateClock(_ context.Context, r ingest.ClockRequest) error { return d.ask(r) }
+
 func (d *fakeDesk) Key(context.Context) (string, error) { return "auth/dk3+00+AA", d.ask("key") }
 func (d *fakeDesk) Checkpoint(context.Context) ([]byte, error) {
 	return []byte("auth/dk3\n1\n"), d.ask("cp")

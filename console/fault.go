@@ -47,6 +47,7 @@ var codes = []struct {
 	{"no_clip", ingest.ErrNoClip},
 	{"registry", ingest.ErrRegistry},
 	{"no_event", ingest.ErrNoEvent},
+	{"no_device", ingest.ErrNoDevice},
 	{"no_state", ingest.ErrNoState},
 	{"unstable", ingest.ErrUnstable},
 	{"forked", manifest.ErrForked},
@@ -78,6 +79,7 @@ var (
 var statuses = map[string]int{
 	codeDenied:  http.StatusForbidden,
 	"no_clip":   http.StatusNotFound,
+	"no_device": http.StatusNotFound,
 	"not_exist": http.StatusNotFound,
 	codeVersion: http.StatusNotFound,
 	codeCall:    http.StatusNotFound,

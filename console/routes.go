@@ -26,6 +26,7 @@ const (
 	opEnrol   = "register"
 	opForget  = "forget"
 	opBind    = "bind"
+	opClock   = "clock"
 )
 
 // The paths of the interface.
@@ -39,6 +40,7 @@ const (
 	pathTag        = apiRoot + opTag
 	pathIngest     = apiRoot + opIngest
 	pathExport     = apiRoot + opExport
+	pathClock      = apiRoot + opClock
 	pathKey        = apiRoot + "key"
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
@@ -127,6 +129,7 @@ func (s *server) routes() []route {
 		})),
 		onPost(pathTag, answer(s, s.tag)),
 		onPost(pathExport, answer(s, s.export)),
+		onPost(pathClock, answer(s, s.clock)),
 		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
 			key, err := d.Key(ctx)
 			return keyAnswer{key}, err
@@ -206,6 +209,13 @@ func (s *server) bind(ctx context.Context, q ingest.BindRequest) (ingest.BayView
 		return ingest.BayView{}, err
 	}
 	return s.Desk.Bind(ctx, q)
+}
+
+func (s *server) clock(ctx context.Context, q ingest.ClockRequest) (empty, error) {
+	if err := s.signAs(ctx, opClock, &q.Actor, nil); err != nil {
+		return empty{}, err
+	}
+	return empty{}, s.Desk.StateClock(ctx, q)
 }
 
 // signAs settles the role an entry is made in and, where there is a by, the one

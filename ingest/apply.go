@@ -25,6 +25,10 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyProof(e)
 	case "clip.exported":
 		return c.applyStatement(e)
+	case "docking.closed":
+		return c.applyClosed(e)
+	case "device.clock":
+		return c.applyClock(e)
 	case "store.agreed":
 		return c.applyAgreed(e, record)
 	case "device.registered":

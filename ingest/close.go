@@ -26,6 +26,8 @@ type (
 		Same    bool       `json:"same"` // the second listing found what the first found
 		Skipped []skipped  `json:"skipped,omitempty"`
 		Problem string     `json:"problem,omitempty"`
+
+		Clock *clockRecord `json:"clock,omitempty"`
 	}
 	nameSeen struct {
 		Path    string `json:"path"`
@@ -87,6 +89,10 @@ func (d *docking) close(ctx context.Context, failed error) error {
 		path, hex := showPath(s.Path)
 		rec.Skipped = append(rec.Skipped, skipped{path, hex, s.Reason})
 	}
+	clock := d.clockRecord()
+	if clock.telling() {
+		rec.Clock = clock
+	}
 	record, err := manifest.NewRecord(rec)
 	if err != nil {
 		return err
@@ -96,12 +102,16 @@ func (d *docking) close(ctx context.Context, failed error) error {
 		end = "incomplete"
 	}
 	fields := d.closedFields(end, rec.Same)
+	clock.enter(fields)
 	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
 		_, err := d.s.append(tx, manifest.Draft{Type: "docking.closed", Actor: d.want.actor, Fields: fields, Record: record})
 		return err
 	})
 	d.bay.update(func(b *BayStatus) { b.Failed += len(rec.After) }) // came or changed after they were read
 	d.bay.finish(failed, d.s.now())
+	if err == nil {
+		d.s.judgeCamera(d.origin.device, clock)
+	}
 	d.s.markDirty()
 	return err
 }

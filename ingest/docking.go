@@ -42,6 +42,8 @@ type docking struct {
 	self       *resident         // its stay in a bay, nil for a folder that was named
 	incomplete bool              // part of the camera could not be listed
 	opened     int64             // its docking.opened entry
+	clock      clockwork
+	usb        usbFacts // of a camera on the bus
 
 	files   []device.File
 	skipped []device.Skipped
@@ -94,6 +96,7 @@ func (d *docking) run(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errNotOpened, err)
 	}
 	if err == nil {
+		d.measure(ctx)
 		err = d.readAll(ctx)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {

@@ -98,7 +98,7 @@ func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisitio
 	}
 	in := tag.Input{
 		Name: facts.Name, Media: m, ModTime: g.mtime, FAT: d.origin.fat, Device: d.origin.assignment,
-		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.conf().Zone, Now: d.s.now(),
+		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.conf().Zone, Now: d.s.now(), Clock: d.clockNow(),
 	}
 	a := acquisition{
 		path: f.Path, sum: g, size: g.sum.Size, role: guessRole(facts.Role, facts.Guessed, m), device: d.origin.device,
@@ -112,6 +112,8 @@ func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisitio
 	if g.sum.Size == 0 {
 		a.rec.Notes = append(a.rec.Notes, "the file is empty")
 	}
+	a.rec.Notes = append(a.rec.Notes, tag.Odd(in)...)
+	d.noteClock(in)
 	span, offset, ok := tag.Correct(in)
 	a.offset = offset
 	if ok {

@@ -40,9 +40,10 @@ func (d *docking) done(f device.File, res FileResult) {
 
 // know settles a file whose bytes the dock has already.
 func (d *docking) know(ctx context.Context, f device.File, g got) error {
+	moved := d.noteShift(f, g)
 	if g.unread {
 		d.bay.update(func(b *BayStatus) { b.Bytes += f.Size })
-	} else if len(d.identities) >= 2 {
+	} else if moved || len(d.identities) >= 2 {
 		if err := d.remember(ctx, f, g); err != nil {
 			return err
 		}

@@ -80,7 +80,8 @@ type queued struct {
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
 // followed by n; queue the store's name, a zero byte and n; source its string; upload the
 // store's name, a zero byte and what the store names its note; load the store's
-// name; proof the store's name, a zero byte, when its turn is and n; partial that of seen.
+// name; proof the store's name, a zero byte, when its turn is and n; partial that of seen;
+// clock the neutral id of a device.
 var (
 	clipBucket   = []byte("clip")
 	tripleBucket = []byte("triple")
@@ -92,13 +93,14 @@ var (
 	uploadBucket = []byte("upload")
 	loadBucket   = []byte("load")
 	proofBucket  = []byte("proof")
+	clockBucket  = []byte("clock")
 )
 
 var partialBucket = []byte("partial")
 
 var allBuckets = [][]byte{
 	clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket,
-	deviceBucket, bayBucket, partialBucket,
+	deviceBucket, bayBucket, partialBucket, clockBucket,
 }
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

@@ -2,41 +2,13 @@ package ingest
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/testbench"
 )
-
-// TestSummerTime: FAT keeps wall clocks, so that every time on a card jumps by
-// an hour when the zone does. The clips are the same.
-func TestSummerTime(t *testing.T) {
-	disk := card(t, "2222222")
-	s := openStation(t, testOptions(t))
-	if sum, _ := take(t, s, disk.Mountpoint, clip.Tags{}); sum.Stored != 2 {
-		t.Fatalf("summary %+v", sum)
-	}
-	jumped := 0
-	err := filepath.WalkDir(disk.Mountpoint, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		fi, err := d.Info()
-		jumped++
-		return errors.Join(err, os.Chtimes(path, time.Time{}, fi.ModTime().Add(time.Hour)))
-	})
-	if err != nil || jumped != 2 {
-		t.Fatalf("%d files jumped, %v", jumped, err)
-	}
-	if sum, _ := take(t, s, disk.Mountpoint, clip.Tags{}); sum.Known != 2 || sum.Stored != 0 {
-		t.Errorf("an hour later: %+v", sum)
-	}
-}
 
 // TestTwoDocks: the same bytes through two docks are two clips and one object.
 func TestTwoDocks(t *testing.T) {

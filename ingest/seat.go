@@ -182,6 +182,13 @@ func (s *Station) journeying(r *resident, on bool) {
 // in says that a docking is that of a camera in a bay.
 func (d *docking) in(r *resident) *docking {
 	d.self = r
+	if port := r.seat.port; port.Path != "" {
+		serial := ""
+		if i := slices.IndexFunc(d.told, func(id device.Identity) bool { return id.Kind == device.USBSerial }); i >= 0 {
+			serial = d.told[i].Value
+		}
+		d.usb = factsOf(port.Path, port.Vendor, port.Product, serial)
+	}
 	return d
 }
 

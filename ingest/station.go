@@ -3,7 +3,7 @@
 // proves it. A Station owns one state directory and every goroutine that works
 // on it; a docking is one stay of one camera.
 //
-// Files in the order of the journey: docking, read, finish, result, close for
+// Files in the order of the journey: docking, clock, read, finish, result, close for
 // the camera's part; spool, catalog, row and apply for what the dock keeps;
 // upload, publish and central for the stores.
 package ingest
@@ -98,6 +98,7 @@ type Station struct {
 	alarms  alarms
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
+	hooks   turns        // one hook at a time in each bay
 
 	contacts *contacts // of the places where devices come and go
 

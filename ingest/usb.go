@@ -18,6 +18,7 @@ import (
 const (
 	mountTries = 5           // a disk is announced before it can be read
 	watchAgain = time.Minute // after the kernel would not tell of events
+	busyAgain  = time.Second // after a device was being reset
 )
 
 // Bus is what shows the USB devices of a machine. Scan is the truth; Watch only
@@ -91,13 +92,16 @@ func (p *usbPorts) watch(ctx context.Context, news chan<- struct{}) error {
 }
 
 func (p *usbPorts) serve(ctx context.Context, news <-chan struct{}) error {
+	again := time.NewTimer(busyAgain)
+	defer again.Stop()
 	for {
 		changed := p.s.reconfigured.next()
-		if err := p.look(); err != nil {
+		if err := p.look(func() { again.Reset(busyAgain) }); err != nil {
 			p.s.logger.Warn("look for cameras on USB", "err", err)
 		}
 		select {
 		case <-news:
+		case <-again.C:
 		case <-changed:
 		case <-ctx.Done():
 			for _, cancel := range p.docked {
@@ -108,35 +112,62 @@ func (p *usbPorts) serve(ctx context.Context, news <-chan struct{}) error {
 	}
 }
 
-// look compares what is plugged in with what is docked.
-func (p *usbPorts) look() error {
+// look compares what is plugged in with what is docked. A device that the kernel
+// is resetting has not said who it is: it is looked at again.
+func (p *usbPorts) look(again func()) error {
 	devices, err := p.bus.Scan()
 	if err != nil {
 		return err
 	}
 	p.tellRefused(devices)
-	there := map[plugged]berth{}
+	there := map[plugged]bool{}
 	for _, dev := range devices {
-		for i, v := range dev.Volumes {
-			there[plugged{dev.Path, dev.Number, v.DevID}] = p.volume(dev, v, i)
-		}
-		if len(dev.Volumes) == 0 && speaksPTP(dev) {
-			there[plugged{dev.Path, dev.Number, ""}] = p.camera(dev)
+		for at, work := range p.works(dev) {
+			there[at] = true
+			switch {
+			case p.docked[at] != nil:
+			case dev.Busy:
+				again()
+			case at.volume == "" || p.ours(at.volume):
+				p.begin(at, work)
+			}
 		}
 	}
 	for at, cancel := range p.docked {
-		if _, still := there[at]; !still {
+		if !there[at] {
 			cancel(device.ErrGone)
 			delete(p.docked, at)
 			p.s.claims.drop(at.volume)
 		}
 	}
-	for at, where := range there {
-		if p.docked[at] == nil && (at.volume == "" || p.ours(at.volume)) {
-			p.begin(at, where)
-		}
-	}
 	return nil
+}
+
+// works are what there is to do for a device: a docking for each volume, one for
+// a camera that is spoken to, or asking a program to unlock it.
+func (p *usbPorts) works(dev usb.Device) map[plugged]func(context.Context) {
+	todo := map[plugged]func(context.Context){}
+	for i, v := range dev.Volumes {
+		at := p.volume(dev, v, i)
+		todo[plugged{dev.Path, dev.Number, v.DevID}] = func(ctx context.Context) { p.s.dock(ctx, at) }
+	}
+	itself := plugged{dev.Path, dev.Number, ""}
+	switch {
+	case len(dev.Volumes) > 0 || dev.Hub:
+	case has(dev, usb.Kind{Class: usb.ClassImage, SubClass: 1, Protocol: 1}):
+		todo[itself] = func(ctx context.Context) { p.s.dock(ctx, p.camera(dev)) }
+	case dev.Configured && !stores(dev):
+		todo[itself] = func(ctx context.Context) { p.unlock(ctx, dev) }
+	}
+	return todo
+}
+
+// unlock has the program that the configuration names for such a camera open it.
+// The camera comes back as another device then.
+func (p *usbPorts) unlock(ctx context.Context, dev usb.Device) {
+	if _, err := p.s.hookUnlock(ctx, dev.Path, dev.Vendor, dev.Product, dev.Serial); err != nil && ctx.Err() == nil {
+		p.s.logger.Warn("unlock", "camera", printable(dev.Path), "err", err)
+	}
 }
 
 // ours reports whether the volume is for the mounter. Where there is none the
@@ -166,12 +197,12 @@ func (p *usbPorts) ours(devID string) bool {
 	})
 }
 
-func (p *usbPorts) begin(at plugged, where berth) {
+func (p *usbPorts) begin(at plugged, work func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	p.docked[at] = cancel
 	p.group.Go(func() error {
 		defer cancel(nil)
-		p.s.dock(ctx, where)
+		work(ctx)
 		return nil
 	})
 }
@@ -201,10 +232,15 @@ func (p *usbPorts) camera(dev usb.Device) berth {
 	return at
 }
 
-// speaksPTP reports whether a device has a still-image interface (PIMA 15740) in
-// use by no driver.
-func speaksPTP(dev usb.Device) bool {
+// has reports whether a device has an interface of that kind that may be used.
+// The still-image one, PIMA 15740, is PTP's.
+func has(dev usb.Device, kind usb.Kind) bool {
 	return slices.ContainsFunc(dev.Interfaces, func(i usb.Interface) bool {
-		return dev.Configured && i.Authorized && i.Kind == usb.Kind{Class: usb.ClassImage, SubClass: 1, Protocol: 1}
+		return dev.Configured && i.Authorized && i.Kind == kind
 	})
+}
+
+// stores reports whether a device is a disk, which may come a moment later.
+func stores(dev usb.Device) bool {
+	return slices.ContainsFunc(dev.Interfaces, func(i usb.Interface) bool { return i.Class == usb.ClassStorage })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -241,4 +242,29 @@ func TestRefused(t *testing.T) {
 	}
 	bus.set(other)
 	until(t, s, "ended", func(st Status) bool { return len(st.Alarms) == 0 })
+}
+
+// TestUnlockOnTheBus: a camera that shows neither storage nor PTP is given to the
+// program that the admin named for its model, once.
+func TestUnlockOnTheBus(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	s, bus := onUSB(t, func(o *Options) {
+		o.Config.Hooks = []configs.Hook{{Profile: "gopro", Unlock: []string{"/bin/sh", "-c", `echo "$CUSTODOCK_PORT" >> "$0"`, ran}, Timeout: time.Minute}}
+	})
+	dev := usb.Device{
+		Path: "1-1.4", Bus: 1, Number: 7, Vendor: 0x2672, Product: 0x42, Authorized: true, Configured: true,
+		Interfaces: []usb.Interface{{Kind: usb.Kind{Class: usb.ClassVendor}, Authorized: true}},
+	}
+	disk := dev
+	disk.Path, disk.Interfaces = "1-1.3", []usb.Interface{{Kind: usb.Kind{Class: usb.ClassStorage, SubClass: 6, Protocol: 0x50}, Authorized: true}}
+	bus.set(disk, dev)
+	entered := func() int { list, _ := entriesOf(t, s, "hook.called"); return len(list) }
+	until(t, s, "called", func(Status) bool { return entered() == 2 })
+	card, files := usbCard(t, 1, nil)
+	card.Path, card.Number = dev.Path, 8
+	bus.set(disk, card)
+	until(t, s, "done", func(st Status) bool { b := bayNamed(st, "bay-01"); return b.State == BayDone && b.Stored == len(files) })
+	if b, err := os.ReadFile(ran); err != nil || string(b) != "1-1.4\n" || entered() != 2 {
+		t.Errorf("ran for %q, %v; %d entries", b, err, entered())
+	}
 }

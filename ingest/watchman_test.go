@@ -70,6 +70,7 @@ func TestOldAndLate(t *testing.T) {
 	cam := t.TempDir()
 	write(t, filepath.Join(cam, "a.mp4"), "a")
 	write(t, filepath.Join(cam, "b.mp4"), "b")
+	aged(t, clock.now().Add(-time.Hour), filepath.Join(cam, "a.mp4"), filepath.Join(cam, "b.mp4"))
 	_, results, err := try(t, s, cam, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)

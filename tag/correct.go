@@ -183,46 +183,47 @@ func duration(m clip.Media) time.Duration {
 }
 
 // Correct returns when the clip was recorded and by how much the camera's
-// clock was off. Without a measured offset the method is "none" and the span
-// is the camera's word. It reports false when no time can be believed.
+// clock was off. A person's word and satellite time are true time; any other
+// reading is the camera's, and gets what is known of its clock on it. Without
+// that the method is "none" and the span is the camera's word. It reports false
+// when no time can be believed.
 func Correct(in Input) (Span, Offset, bool) {
-	var best, camera *Reading
-	readings := Readings(in)
-	for i := range readings {
-		r := &readings[i]
-		if r.Doubt != "" {
+	for _, r := range Readings(in) {
+		at, off, ok := r.At, Offset{Method: None}, r.Doubt == ""
+		if outside(r.Time) {
+			off = outsideOffset(in, r)
+		} else if fixed, by, believed := in.Clock.correct(r, in.Now); believed {
+			at, off, ok = fixed, by, true
+		}
+		if !ok {
 			continue
 		}
-		if best == nil {
-			best = r
+		errorMS := r.ErrorMS
+		if !outside(r.Time) {
+			errorMS += off.ErrorMS
 		}
+		return Span{From: at, To: at.Add(duration(in.Media)), ErrorMS: errorMS}, off, true
+	}
+	return Span{}, Offset{Method: None}, false
+}
+
+// outsideOffset is how far the camera's own clock was from a time that is not
+// from it.
+func outsideOffset(in Input, truth Reading) Offset {
+	off := Offset{Method: Stated}
+	if truth.Time.Field == fieldGPS {
+		off.Method = GPS
+	}
+	for _, r := range Readings(in) {
 		// A copy of the file may carry the dock's own modification time, so
 		// it measures nothing.
-		if camera == nil && !outside(r.Time) && r.Time.Field != fieldMtime {
-			camera = r
+		if r.Doubt == "" && !outside(r.Time) && r.Time.Field != fieldMtime {
+			off.MS = truth.At.Sub(r.At).Milliseconds()
+			off.ErrorMS = truth.ErrorMS + r.ErrorMS
+			break
 		}
 	}
-	if best == nil {
-		return Span{}, Offset{Method: "none"}, false
-	}
-	at, off := best.At, Offset{Method: "none"}
-	errorMS := best.ErrorMS
-	switch {
-	case outside(best.Time):
-		off.Method = "stated"
-		if best.Time.Field == fieldGPS {
-			off.Method = "gps"
-		}
-		if camera != nil {
-			off.MS = best.At.Sub(camera.At).Milliseconds()
-			off.ErrorMS = best.ErrorMS + camera.ErrorMS
-		}
-	case in.Offset != nil:
-		off = *in.Offset
-		at = at.Add(time.Duration(off.MS) * time.Millisecond)
-		errorMS += off.ErrorMS
-	}
-	return Span{From: at, To: at.Add(duration(in.Media)), ErrorMS: errorMS}, off, true
+	return off
 }
 
 // outside reports whether a time does not come from the camera's own clock.

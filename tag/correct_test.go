@@ -39,7 +39,7 @@ func TestCorrect(t *testing.T) {
 			span(utc("2026-09-02T18:01:18Z"), 0, 1000), none, true},
 		{"a minute in the name", Input{Name: Name{Step: time.Minute, At: utc("2026-09-02T18:01:00Z"), Time: clip.Time{Raw: "260902_1801"}}},
 			span(utc("2026-09-02T10:01:00Z"), 0, 60000), none, true},
-		{"measured offset", Input{Name: a11(), Media: minute, Offset: &Offset{MS: -5000, ErrorMS: 20, Method: "protocol"}},
+		{"measured offset", Input{Name: a11(), Media: minute, Clock: &Clock{Point: Point{Offset: Offset{MS: -5000, ErrorMS: 20, Method: "protocol"}}}},
 			span(from.Add(-5*time.Second), time.Minute, 1020), Offset{MS: -5000, ErrorMS: 20, Method: "protocol"}, true},
 		{"EXIF", Input{Media: media("DateTimeOriginal", "2026:09:02 18:01:18")}, span(from, 0, 1000), none, true},
 		{"creation date with a zone", Input{Media: media("com.apple.quicktime.creationdate", "2026-09-02T19:01:18+0900")}, span(from, 0, 1000), none, true},
@@ -140,6 +140,13 @@ func FuzzPropose(f *testing.F) {
 			Name: Name{Officer: officer, Time: clip.Time{Raw: name}}, Zone: zone, ModTime: time.UnixMilli(ms), FAT: ms%2 == 0,
 			Media: clip.Media{DurationMS: ms, Times: []clip.Time{{Field: "mvhd", Raw: raw}, {Field: "GPS", Raw: raw, Zone: zone}, {Field: "IDIT", Raw: raw}}},
 		}
+		if ms%3 == 0 {
+			in.Clock = &Clock{Point: Point{Offset: Offset{MS: ms, ErrorMS: 1, Method: Protocol}, At: time.UnixMilli(ms)}}
+		}
+		Odd(in)
+		Reset(in)
+		FromGPS(in)
+		Ahead(in, time.UnixMilli(ms))
 		if m, ok := parse(name); ok {
 			in.Name.At, in.Name.Step = m.at, m.step
 		}

@@ -45,7 +45,7 @@ type Input struct {
 	FlagsBy  string      // clip.ByOfficer or clip.ByAdmin; "" is an officer
 	Zone     string      // of the dock: IANA name, ±hh:mm, "" or "Local"
 	Now      time.Time   // the dock's time; zero turns the check for camera times in the future off
-	Offset   *Offset     // measured clock offset of the camera; nil when none was
+	Clock    *Clock      // what was measured of the camera's clock; nil when nothing was
 }
 
 // Propose returns the tags a clip has before anyone corrects them. For each

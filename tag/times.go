@@ -73,15 +73,24 @@ func Doubt(t, now time.Time) string {
 	switch {
 	case t.IsZero():
 		return "no time"
-	case t.Year() <= 2000:
+	case t.Year() <= lastReset:
 		return "the clock was reset: it says " + t.UTC().Format(time.DateOnly)
-	case t.Year() >= 2100:
+	case t.Year() >= firstWrong:
 		return "the clock is wrong: it says " + t.UTC().Format(time.DateOnly)
 	case !now.IsZero() && t.After(now.Add(48*time.Hour)):
 		return "the clock is ahead of the dock: it says " + t.UTC().Format(time.DateOnly)
 	}
 	return ""
 }
+
+// The years up to which a clock was reset, and from which it is past its end.
+const (
+	lastReset  = 2000
+	firstWrong = 2100
+)
+
+// broken reports whether a clock that says t lost the time.
+func broken(t time.Time) bool { return t.Year() <= lastReset || t.Year() >= firstWrong }
 
 // tellsTime reports whether a stated time says when. What a person wrote does,
 // in any form.

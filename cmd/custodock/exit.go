@@ -86,6 +86,7 @@ var known = []struct {
 	{errUnproved, "err.unproved"},
 	{access.ErrDenied, "err.denied"},
 	{ingest.ErrNoClip, "err.no_clip"},
+	{ingest.ErrNoDevice, "err.no_device"},
 	{ingest.ErrNoState, "err.no_state"},
 	{ingest.ErrUnstable, "err.unstable"},
 	{ingest.ErrFull, "err.full"},
