@@ -33,15 +33,33 @@ const (
 type Guard struct {
 	Sysfs Sysfs
 	Mode  Mode
-	Ports []string // of the bays, in mode Bays: "1-1.4"
-	Rule  Rule
-	Kept  string // file that remembers the kernel's defaults across a crash, such as one in /run; "" for none
+	Ports []string // of the bays, in mode Bays: "1-1.4"; see Change
+	Rule  Rule     // see Change
+	Kept  string   // file that remembers the kernel's defaults across a crash, such as one in /run; "" for none
 
 	write func(path, value string) error                 // nil writes to sysfs
 	watch func(context.Context, func(Event) error) error // nil is Watch
 
-	mu     sync.Mutex
+	mu     sync.Mutex        // for what follows, Ports and Rule
 	before map[string]string // what a default was before this guard; by path below the devices folder
+	wrong  map[string]int    // interfaces that a wrong driver took, by name, with the number of their device
+	sweep  func() error      // judges everything anew; set while Run is under way
+}
+
+// policy returns what Change may replace. The slices in it are never written to.
+func (g *Guard) policy() (ports []string, rule Rule) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Ports, g.Rule
+}
+
+func checkPorts(ports []string) error {
+	for _, p := range ports {
+		if !IsPort(p) {
+			return fmt.Errorf("guard USB port %q: want the form 1-1.4", p)
+		}
+	}
+	return nil
 }
 
 // errUnconfigured is what the kernel itself says in its log only.
@@ -61,10 +79,9 @@ func (g *Guard) Start() error {
 		}
 		return g.Restore()
 	}
-	for _, p := range g.Ports {
-		if !IsPort(p) {
-			return fmt.Errorf("guard USB port %q: want the form 1-1.4", p)
-		}
+	ports, _ := g.policy()
+	if err := checkPorts(ports); err != nil {
+		return err
 	}
 	roots, err := g.roots()
 	if err != nil {
@@ -102,7 +119,8 @@ func (g *Guard) roots() ([]string, error) {
 // carries reports whether a bay's port, or the peer of the root port it hangs
 // on, is on the bus of root.
 func (g *Guard) carries(root string) bool {
-	return slices.ContainsFunc(g.Ports, func(port string) bool {
+	ports, _ := g.policy()
+	return slices.ContainsFunc(ports, func(port string) bool {
 		for !IsRoot(Parent(port)) {
 			port = Parent(port)
 		}
@@ -116,8 +134,9 @@ func (g *Guard) Guards(path string) bool {
 	if g.Mode != Bays {
 		return g.Mode == All
 	}
+	ports, _ := g.policy()
 	for p := path; IsPort(p); p = Parent(p) {
-		if slices.Contains(g.Ports, p) || slices.Contains(g.Ports, g.Sysfs.Peer(p)) {
+		if slices.Contains(ports, p) || slices.Contains(ports, g.Sysfs.Peer(p)) {
 			return true
 		}
 	}
@@ -133,7 +152,8 @@ func (g *Guard) Apply(d Device) ([]Verdict, error) {
 	if g.Mode == Off || IsRoot(d.Path) {
 		return nil, nil
 	}
-	judge := func(d Device) []Verdict { return Judge(d, g.Rule) }
+	_, rule := g.policy()
+	judge := func(d Device) []Verdict { return g.barWrong(d, Judge(d, rule)) }
 	guarded := g.Guards(d.Path)
 	if !guarded {
 		if !g.ours(d) {
@@ -253,9 +273,28 @@ func (g *Guard) settle(d Device, v []Verdict) ([]Verdict, error) {
 			continue
 		}
 		v[n] = refuse(one.Interface, RefusedDriver)
-		if err := g.set(filepath.Join(d.InterfaceName(one.Interface), "authorized"), "0"); err != nil {
+		name := d.InterfaceName(one.Interface)
+		g.mu.Lock()
+		if g.wrong == nil {
+			g.wrong = map[string]int{}
+		}
+		g.wrong[name] = d.Number
+		g.mu.Unlock()
+		if err := g.set(filepath.Join(name, "authorized"), "0"); err != nil {
 			return v, err
 		}
 	}
 	return v, nil
+}
+
+// barWrong keeps what settle took back from being given again to the same driver.
+func (g *Guard) barWrong(d Device, v []Verdict) []Verdict {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for n, one := range v {
+		if number, ok := g.wrong[d.InterfaceName(one.Interface)]; ok && number == d.Number && one.Allowed {
+			v[n] = refuse(one.Interface, RefusedDriver)
+		}
+	}
+	return v
 }

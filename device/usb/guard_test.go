@@ -1,7 +1,6 @@
 package usb
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -201,6 +200,14 @@ func TestGuardTakesBackFromAWrongDriver(t *testing.T) {
 	if len(v) != 1 || v[0].Code != RefusedDriver {
 		t.Errorf("%+v", v)
 	}
+	if v = apply(t, k, g, "1-1.1"); len(v) != 1 || v[0].Code != RefusedDriver {
+		t.Errorf("judged again: %+v", v)
+	}
+	for _, w := range k.writes() {
+		if w == "1-1.1:1.0/authorized=1" || strings.HasPrefix(w, "drivers_probe") {
+			t.Errorf("judged again it wrote %q", w)
+		}
+	}
 }
 
 func TestGuardSaysWhatFailed(t *testing.T) {
@@ -312,54 +319,5 @@ func TestGuardRestores(t *testing.T) {
 	must(t, off.Start())
 	if got := k.text("bus/usb/devices/usb1/authorized_default"); got != "1" {
 		t.Errorf("switched off after a crash, the default is %s", got)
-	}
-}
-
-func TestGuardRuns(t *testing.T) {
-	k, g := dock(t, Bays)
-	k.come(usbHub("1-1"))
-	k.come(board("1-1.1", 3))
-	events := make(chan Event)
-	g.watch = func(ctx context.Context, fn func(Event) error) error {
-		for {
-			select {
-			case e := <-events:
-				if err := fn(e); err != nil {
-					return err
-				}
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-	found := make(chan Finding)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx, func(f Finding) { found <- f }) }()
-
-	events <- Event{Action: Started}
-	if f := <-found; f.Device.Path != "1-1.1" || len(f.Refused()) != 1 || f.Err != nil {
-		t.Errorf("at start: %+v", f)
-	}
-	hung, second := make(chan struct{}), both("1-1.2", 4)
-	k.come(second)
-	k.come(usbHub("1-2"))
-	k.gate["1-2/authorized"] = hung // a hub that hangs
-	for _, p := range []string{"1-2", "1-2", "1-1.2"} {
-		events <- Event{Action: "add", Subsystem: "usb", DevType: "usb_device", DevPath: "/" + dir(p)}
-	}
-	if f := <-found; f.Device.Path != "1-1.2" || len(f.Refused()) != 1 {
-		t.Errorf("beside a hub that hangs: %+v", f)
-	}
-	wantState(t, k, "1-1.2", "in 08:in:usb-storage 03:out:")
-	wantState(t, k, "1-2", "out")
-	close(hung)
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	wantState(t, k, "1-2", "in 09:in:hub")
-	if got := k.text("bus/usb/devices/usb1/authorized_default"); got != "1" {
-		t.Errorf("at the end the default is %s", got)
 	}
 }

@@ -3,7 +3,9 @@ package usb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,17 +33,20 @@ func (f Finding) Refused() []Verdict {
 // parting is how long Run waits at its end for a device that hangs.
 const parting = 5 * time.Second
 
-// Run guards until ctx ends and then puts the kernel's defaults back. It judges
-// what is there, then what comes, and tells each device of a guarded port, and
-// each failure, to report, one at a time. Each device is written to by a
-// goroutine of its own, so that one that hangs holds up no other.
+// Run guards until ctx ends and then puts the kernel's defaults back. After a
+// failure they stay as they are, so that nothing slips in before the next guard.
+//
+// It judges what is there, then what comes, and tells each device of a guarded
+// port, and each failure, to report, one at a time; the same device may be told
+// again. Each device is written to by a goroutine of its own, so that one that
+// hangs holds up no other.
 func (g *Guard) Run(ctx context.Context, report func(Finding)) error {
-	if err := g.Start(); err != nil || g.Mode == Off {
-		if err == nil {
-			<-ctx.Done()
-			err = ctx.Err()
-		}
+	if err := g.Start(); err != nil {
 		return err
+	}
+	if g.Mode == Off {
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	l := &lanes{busy: map[string]*lane{}}
 	var told sync.Mutex
@@ -52,24 +57,53 @@ func (g *Guard) Run(ctx context.Context, report func(Finding)) error {
 			report(f)
 		}
 	}
+	g.running(func() error { return g.all(l, judge) })
+	err := g.follow(ctx, l, judge)
+	g.running(nil)
+	l.wait(parting)
+	if ctx.Err() == nil {
+		return err
+	}
+	if failed := g.Restore(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// Change puts other ports and another rule in force, also while Run is under
+// way: everything is then judged anew. What a port that is no longer a bay was
+// refused, it is given.
+func (g *Guard) Change(ports []string, rule Rule) error {
+	if err := checkPorts(ports); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.Ports, g.Rule = slices.Clone(ports), Rule{Video: rule.Video, Vendor: slices.Clone(rule.Vendor)}
+	sweep := g.sweep
+	g.mu.Unlock()
+	if sweep == nil {
+		return nil
+	}
+	return sweep()
+}
+
+func (g *Guard) running(sweep func() error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sweep = sweep
+}
+
+// follow judges what the kernel's events speak of.
+func (g *Guard) follow(ctx context.Context, l *lanes, judge func(string)) error {
 	watch := g.watch
 	if watch == nil {
 		watch = Watch
 	}
-	err := watch(ctx, func(e Event) error {
+	return watch(ctx, func(e Event) error {
 		name := path.Base(e.DevPath)
 		switch {
 		case e.Rescan():
-			if err := g.Start(); err != nil { // a bus may have come unseen
-				return err
-			}
-			names, _, err := g.Sysfs.names()
-			if err != nil {
-				return err
-			}
-			for _, name := range names {
-				l.do(name, judge)
-			}
+			return g.all(l, judge)
 		case e.Action != "add" || e.DevType != "usb_device":
 		case IsRoot(name):
 			return g.Start()
@@ -78,11 +112,21 @@ func (g *Guard) Run(ctx context.Context, report func(Finding)) error {
 		}
 		return nil
 	})
-	l.wait(parting)
-	if failed := g.Restore(); failed != nil && ctx.Err() != nil {
-		return failed
+}
+
+// all has everything judged, on buses that have come unseen too.
+func (g *Guard) all(l *lanes, judge func(string)) error {
+	if err := g.Start(); err != nil {
+		return err
 	}
-	return err
+	names, _, err := g.Sysfs.names()
+	if err != nil {
+		return fmt.Errorf("list USB devices: %w", err)
+	}
+	for _, name := range names {
+		l.do(name, judge)
+	}
+	return nil
 }
 
 // look judges the device called name; ok is false when there is nothing to tell.
@@ -107,6 +151,7 @@ func (g *Guard) look(name string) (f Finding, ok bool) {
 type lanes struct {
 	mu   sync.Mutex
 	busy map[string]*lane
+	shut bool // no more is taken
 	all  sync.WaitGroup
 }
 
@@ -115,6 +160,9 @@ type lane struct{ again bool }
 func (l *lanes) do(name string, work func(string)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.shut {
+		return
+	}
 	if b := l.busy[name]; b != nil {
 		b.again = true
 		return
@@ -133,9 +181,12 @@ func (l *lanes) do(name string, work func(string)) {
 	})
 }
 
-// wait returns when all work is done, or after patience. Work that hangs in the
+// wait takes no more and returns when all work is done, or after patience. Work that hangs in the
 // kernel is left behind; it writes what was decided and no more.
 func (l *lanes) wait(patience time.Duration) {
+	l.mu.Lock()
+	l.shut = true
+	l.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		l.all.Wait()
