@@ -38,7 +38,7 @@ func TestBoardOnTheManagersSocket(t *testing.T) {
 		if l != nil {
 			_ = l.Close()
 		}
-		if _, err := given.Accept(); !errors.Is(err, net.ErrClosed) {
+		if err := given.Close(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%s: the socket stays open: %v", tt.name, err)
 		}
 	}

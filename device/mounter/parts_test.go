@@ -2,6 +2,7 @@ package mounter
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -39,6 +40,41 @@ func partitioned(t testing.TB, files int) (c *camera, parts [2]*camera) {
 		parts[i].dev = number(st.Rdev)
 	}
 	return c, parts
+}
+
+// TestVolumesOfOneDiskTakeTurns looks from inside the moment in which the first
+// one is writable.
+func TestVolumesOfOneDiskTakeTurns(t *testing.T) {
+	c, parts := partitioned(t, 0)
+	other := newCamera(t, func(string) {})
+	s := &server{
+		Options: Options{AllowLoop: true, Erase: true, Sysfs: "/sys", Dev: "/dev", Log: slog.New(slog.DiscardHandler)},
+		used:    map[string]bool{}, turns: map[string]*sync.Mutex{},
+	}
+	var volumes []*volume
+	for _, dev := range []string{parts[0].dev, parts[1].dev, other.dev} {
+		v, err := s.mount(dev)
+		must(t, err)
+		defer s.release(v)
+		volumes = append(volumes, v)
+	}
+	must(t, volumes[0].writing(func(int) error {
+		if volumes[1].turn.TryLock() {
+			t.Error("the second volume of the disk may change its lock")
+		}
+		if !volumes[2].turn.TryLock() {
+			t.Fatal("another disk has to wait")
+		}
+		volumes[2].turn.Unlock()
+		return nil
+	}))
+	if fd, err := unix.Open(c.node, unix.O_RDWR, 0); err == nil {
+		_, err = unix.Pwrite(fd, []byte{0}, 0)
+		must(t, unix.Close(fd))
+		if err == nil {
+			t.Error("the disk took a write")
+		}
+	}
 }
 
 // TestTwoVolumesOfOneDisk erases from both at once: neither may lock the disk
