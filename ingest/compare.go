@@ -47,50 +47,63 @@ func (d *docking) sampled(path string, samples clip.Digest) {
 // was read; whatever differs is said. What could not be looked at to the end
 // says nothing of the files that were not reached.
 func (d *docking) compare(ctx context.Context, rec *closedRecord) error {
-	before := make(map[string]device.File, len(d.files))
-	for _, f := range d.files {
-		before[f.Path] = f
+	at := make(map[string]int32, len(d.files)) // indices, since there can be very many
+	for i, f := range d.files {
+		at[f.Path] = int32(i)
 	}
+	looked := make([]look, len(d.files))
 	_, err := d.folder.Scan(ctx, func(f device.File) error {
-		was, found := before[f.Path]
-		delete(before, f.Path)
+		i, found := at[f.Path]
 		var what []string
 		switch {
 		case !found:
 			what = []string{differsNew}
 		default:
-			if was.Size != f.Size {
+			looked[i] = lookSame
+			if d.files[i].Size != f.Size {
 				what = append(what, differsSize)
 			}
-			if !was.ModTime.Equal(f.ModTime) {
+			if !d.files[i].ModTime.Equal(f.ModTime) {
 				what = append(what, differsTime)
 			}
 		}
 		if what != nil {
 			rec.After = append(rec.After, seenName(f, "", clip.Digest{}))
 			rec.differs(f.Path, what...)
-			before[f.Path] = device.File{Size: -1} // not looked at again
+			if found {
+				looked[i] = lookOther
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, f := range d.files {
-		if left, there := before[f.Path]; there && left.Size >= 0 {
+	for i, f := range d.files {
+		if looked[i] == lookMissing {
 			text, _ := showPath(f.Path)
 			rec.Missing = append(rec.Missing, text)
 			rec.differs(f.Path, differsMissing)
 		}
 	}
-	return d.sampleAgain(ctx, rec, before)
+	return d.sampleAgain(ctx, rec, looked)
 }
 
-// sampleAgain reads the samples of every file but those in except.
-func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, except map[string]device.File) error {
-	for _, f := range d.files {
+// look is what the second listing says of a file of the first.
+type look byte
+
+const (
+	lookMissing look = iota
+	lookSame
+	lookOther
+)
+
+// sampleAgain reads the samples of every file that was read and that the second
+// listing showed as the first did.
+func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []look) error {
+	for i, f := range d.files {
 		samples, read := d.samples[f.Path]
-		if _, known := except[f.Path]; known || !read {
+		if looked[i] != lookSame || !read {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
