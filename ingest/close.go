@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
@@ -23,18 +24,20 @@ type (
 		Before  []nameSeen `json:"before"`
 		After   []nameSeen `json:"after,omitempty"` // only names that differ from before
 		Missing []string   `json:"missing,omitempty"`
-		Same    bool       `json:"same"` // the second listing found what the first found
+		Changed []changed  `json:"changed,omitempty"` // the same and more: what differs of each file
+		Same    bool       `json:"same"`              // the second look found what the first found
 		Skipped []skipped  `json:"skipped,omitempty"`
 		Problem string     `json:"problem,omitempty"`
 
 		Clock *clockRecord `json:"clock,omitempty"`
 	}
 	nameSeen struct {
-		Path    string `json:"path"`
-		PathHex string `json:"path_hex,omitempty"`
-		Size    int64  `json:"size"`
-		ModTime int64  `json:"mtime_ns"`
-		Outcome string `json:"outcome,omitempty"`
+		Path    string      `json:"path"`
+		PathHex string      `json:"path_hex,omitempty"`
+		Size    int64       `json:"size"`
+		ModTime int64       `json:"mtime_ns"`
+		Outcome string      `json:"outcome,omitempty"`
+		Samples clip.Digest `json:"samples,omitzero"` // SHA-256 of the first, middle and last 64 KiB, as they were read
 	}
 	skipped struct {
 		Path    string `json:"path"`
@@ -70,20 +73,25 @@ func (d *docking) open(ctx context.Context) error {
 	return err
 }
 
-// close lists the camera again, enters the end of the docking and says what
-// the bay may show.
+// close looks at the camera again, enters the end of the docking and says what
+// the bay may show. The error is that of the entry, or of a camera that hung.
 func (d *docking) close(ctx context.Context, failed error) error {
 	rec := closedRecord{Skipped: make([]skipped, 0, len(d.skipped))}
 	rec.Dir, _ = showPath(d.origin.shown)
+	var hung error
+	if failed == nil && !d.want.drop {
+		hung = d.compared(ctx, &rec)
+		failed = hung
+	}
 	if failed != nil {
 		rec.Problem = failed.Error()
-	} else if !d.want.drop {
-		d.compare(ctx, &rec)
 	}
 	d.mu.Lock()
+	rec.Before = make([]nameSeen, 0, len(d.files))
 	for _, f := range d.files {
-		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path]))
+		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path], d.samples[f.Path]))
 	}
+	d.samples = nil // a record of many files needs the room
 	d.mu.Unlock()
 	for _, s := range d.skipped {
 		path, hex := showPath(s.Path)
@@ -103,17 +111,17 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	}
 	fields := d.closedFields(end, rec.Same)
 	clock.enter(fields)
-	err = d.s.commit(ctx, func(tx *ledger.Tx) error {
+	err = d.s.commit(context.WithoutCancel(ctx), func(tx *ledger.Tx) error {
 		_, err := d.s.append(tx, manifest.Draft{Type: "docking.closed", Actor: d.want.actor, Fields: fields, Record: record})
 		return err
 	})
-	d.bay.update(func(b *BayStatus) { b.Failed += len(rec.After) }) // came or changed after they were read
+	d.bay.update(func(b *BayStatus) { b.Failed += len(rec.Changed) - len(rec.Missing) }) // came or changed after they were read
 	d.bay.finish(failed, d.s.now())
 	if err == nil {
 		d.s.judgeCamera(d.origin.device, clock)
 	}
 	d.s.markDirty()
-	return err
+	return errors.Join(err, hung)
 }
 
 func (d *docking) closedFields(end string, same bool) manifest.Object {
@@ -135,33 +143,9 @@ func (d *docking) closedFields(end string, same bool) manifest.Object {
 	return o
 }
 
-// compare lists the folder a second time; whatever differs is said.
-func (d *docking) compare(ctx context.Context, rec *closedRecord) {
-	before := make(map[string]device.File, len(d.files))
-	for _, f := range d.files {
-		before[f.Path] = f
-	}
-	_, err := d.folder.Scan(ctx, func(f device.File) error {
-		was, found := before[f.Path]
-		delete(before, f.Path)
-		if !found || was.Size != f.Size || !was.ModTime.Equal(f.ModTime) {
-			rec.After = append(rec.After, seenName(f, ""))
-		}
-		return nil
-	})
-	for path := range before {
-		text, _ := showPath(path)
-		rec.Missing = append(rec.Missing, text)
-	}
-	rec.Same = err == nil && len(rec.After) == 0 && len(rec.Missing) == 0
-	if err != nil {
-		rec.Problem = err.Error()
-	}
-}
-
-func seenName(f device.File, outcome string) nameSeen {
+func seenName(f device.File, outcome string, samples clip.Digest) nameSeen {
 	path, hex := showPath(f.Path)
-	return nameSeen{path, hex, f.Size, f.ModTime.UnixNano(), outcome}
+	return nameSeen{path, hex, f.Size, f.ModTime.UnixNano(), outcome, samples}
 }
 
 // finish puts the end of a docking on the bay.

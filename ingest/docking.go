@@ -52,6 +52,7 @@ type docking struct {
 
 	mu          sync.Mutex
 	outcome     map[string]string // path to its state
+	samples     map[string]clip.Digest
 	pending     map[int64][]FileResult
 	settled     chan struct{} // told when nothing is pending any more
 	retry       []device.File
@@ -102,7 +103,7 @@ func (d *docking) run(ctx context.Context) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {
 		err = cause
 	}
-	closing := d.close(context.WithoutCancel(ctx), err)
+	closing := d.close(ctx, err)
 	return errors.Join(err, closing)
 }
 

@@ -93,7 +93,7 @@ func (s *Station) watchDrop(ctx context.Context, drop configs.Drop) error {
 	if errors.Is(err, device.ErrGone) {
 		gone = err
 	}
-	return errors.Join(err, d.close(context.WithoutCancel(ctx), gone))
+	return errors.Join(err, d.close(ctx, gone))
 }
 
 // takeOne takes a single file of a drop folder and reports whether that is

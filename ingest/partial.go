@@ -42,6 +42,8 @@ type reading struct {
 	in   io.Reader
 	out  *spoolFile // nil when the bytes are only hashed
 	from int64      // bytes that an earlier read brought
+
+	samples *sampler
 }
 
 // begin opens what a read of in needs: the rest of an interrupted one where the
@@ -52,7 +54,7 @@ func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, be
 			return r, err
 		}
 	}
-	r := reading{sums: hash.New(d.s.conf().SM3)}
+	r := reading{sums: hash.New(d.s.conf().SM3), samples: newSampler(before.Size())}
 	// One byte more than was promised tells a growing file; more is not taken.
 	r.in = io.LimitReader(d.bay.counting(in), before.Size()+1)
 	if !spool {
@@ -66,9 +68,9 @@ func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, be
 // copy reads to the end.
 func (r reading) copy(ctx context.Context, pool *hash.Pool) (hash.Sum, error) {
 	if r.out == nil {
-		return r.sums.Copy(ctx, nil, r.in, pool)
+		return r.sums.Copy(ctx, r.samples, r.in, pool)
 	}
-	return r.sums.Copy(ctx, r.out, r.in, pool)
+	return r.sums.Copy(ctx, io.MultiWriter(r.out, r.samples), r.in, pool)
 }
 
 // resume takes up the interrupted read of f, if there is one and the camera
@@ -96,6 +98,13 @@ func (d *docking) resume(ctx context.Context, f device.File, in device.Reader, b
 		return reading{}, false, err
 	}
 	out, err := d.spoolRoom(ctx, before.Size()-at, func() (*spoolFile, error) { return d.s.spool.reopen(p.Temp, at, before.Size()) })
+	samples := newSampler(before.Size())
+	if err == nil {
+		if err = samples.skip(out, at); err != nil {
+			out.discard()
+			return reading{}, false, nil // what was kept cannot be read
+		}
+	}
 	if err != nil {
 		d.s.putPartial(ctx, key, p)
 		return reading{}, false, err
@@ -103,7 +112,7 @@ func (d *docking) resume(ctx context.Context, f device.File, in device.Reader, b
 	d.bay.update(func(b *BayStatus) { b.Bytes += at })
 	d.s.logger.Info("reading on", "camera", d.origin.device, "stage", "read", "size", at)
 	rest := d.bay.counting(io.NewSectionReader(in, at, before.Size()+1-at))
-	return reading{sums: sums, in: rest, out: out, from: at}, true, nil
+	return reading{sums: sums, in: rest, out: out, from: at, samples: samples}, true, nil
 }
 
 // continues reports whether everything but the bytes says that the file is the

@@ -2,10 +2,8 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"syscall"
@@ -23,10 +21,7 @@ import (
 // bytes than its size promised.
 var ErrUnstable = errors.New("the file does not keep still")
 
-const (
-	sampleSize = 64 << 10
-	readTries  = 3 // for a read error in mid-clip
-)
+const readTries = 3 // for a read error in mid-clip
 
 // got is one whole and stable read of a file.
 type got struct {
@@ -50,7 +45,7 @@ func (g got) discard() {
 func (d *docking) read(ctx context.Context, f device.File) (got, error) {
 	last, before := d.lookUp(f)
 	if before && d.mayskip(last, f) {
-		g, err := d.sampled(f, last)
+		g, err := d.passBy(f, last)
 		if err != nil || g.unread {
 			return g, err
 		}
@@ -83,17 +78,13 @@ func (d *docking) mayskip(last seen, f device.File) bool {
 		d.s.spooled(last.N)
 }
 
-// sampled compares the first, middle and last 64 KiB with the last read.
-func (d *docking) sampled(f device.File, last seen) (got, error) {
-	in, err := d.folder.Open(f.Path)
-	if err != nil {
-		return got{known: -1}, err
-	}
-	defer func() { _ = in.Close() }()
-	samples, err := sample(in, f.Size)
+// passBy compares the first, middle and last 64 KiB with the last read.
+func (d *docking) passBy(f device.File, last seen) (got, error) {
+	samples, err := d.samplesNow(f)
 	if err != nil || samples != last.Samples {
 		return got{known: -1}, err
 	}
+	d.sampled(f.Path, samples)
 	return got{known: last.N, unread: true}, nil
 }
 
@@ -138,13 +129,12 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 	if err == nil {
 		err = stable(in, before, g.sum.Size)
 	}
-	if err == nil && len(d.identities) >= 2 {
-		g.samples, err = sample(in, g.sum.Size)
-	}
 	if err != nil {
 		d.broken(ctx, f, before, r, err)
 		return none, fmt.Errorf("read %q: %w", f.Path, err)
 	}
+	g.samples = r.samples.sum()
+	d.sampled(f.Path, g.samples)
 	return d.recognise(f, g)
 }
 
@@ -188,20 +178,4 @@ func (d *docking) recognise(f device.File, g got) (got, error) {
 		g.file = nil
 	}
 	return g, err
-}
-
-// samplesOf is where the samples of so many bytes begin.
-func samplesOf(size int64) [3]int64 {
-	return [3]int64{0, max(0, size/2-sampleSize/2), max(0, size-sampleSize)}
-}
-
-// sample hashes the first, middle and last 64 KiB together.
-func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
-	h := sha256.New()
-	for _, at := range samplesOf(size) {
-		if _, err := io.Copy(h, io.NewSectionReader(in, at, sampleSize)); err != nil {
-			return clip.Digest{}, &hash.ReadError{Err: err}
-		}
-	}
-	return clip.Digest(h.Sum(nil)), nil
 }

@@ -20,15 +20,18 @@ func NewRecord(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
 	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(body, &keys); err != nil || keys == nil {
+	// The values are not decoded: a record can be tens of megabytes long.
+	var keys struct {
+		Nonce json.RawMessage `json:"nonce"`
+	}
+	if err := json.Unmarshal(body, &keys); err != nil || body[0] != '{' {
 		return nil, fmt.Errorf("encode record: %w: %T is not a json object", ErrMalformed, v)
 	}
-	if _, taken := keys["nonce"]; taken {
+	if keys.Nonce != nil {
 		return nil, fmt.Errorf("encode record: %w: key \"nonce\" is taken", ErrMalformed)
 	}
 	out := []byte(`{"nonce":"` + NewNonce() + `"`)
-	if len(keys) > 0 {
+	if len(body) > len("{}") {
 		out = append(out, ',')
 	}
 	return append(out, Printable(body[1:])...), nil

@@ -1,0 +1,164 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
+)
+
+// The ways in which a file of a camera can differ at the end of a docking from
+// what it was.
+const (
+	differsNew     = "new"
+	differsMissing = "missing"
+	differsSize    = "size"
+	differsTime    = "mtime"
+	differsBytes   = "bytes"      // its first, middle or last 64 KiB
+	differsRead    = "unreadable" // it was read before and cannot be now
+)
+
+// changed is a file that is not as it was.
+type changed struct {
+	Path    string   `json:"path"`
+	PathHex string   `json:"path_hex,omitempty"`
+	What    []string `json:"what"`
+}
+
+func (r *closedRecord) differs(path string, what ...string) {
+	text, hex := showPath(path)
+	r.Changed = append(r.Changed, changed{text, hex, what})
+}
+
+// sampled notes what a file held while it was read. A drop folder is not looked
+// at again, so nothing is kept of its files.
+func (d *docking) sampled(path string, samples clip.Digest) {
+	if d.want.drop {
+		return
+	}
+	d.mu.Lock()
+	d.samples[path] = samples
+	d.mu.Unlock()
+}
+
+// compare lists the folder a second time and reads the samples of each file that
+// was read; whatever differs is said. What could not be looked at to the end
+// says nothing of the files that were not reached.
+func (d *docking) compare(ctx context.Context, rec *closedRecord) error {
+	at := make(map[string]int32, len(d.files)) // indices, since there can be very many
+	for i, f := range d.files {
+		at[f.Path] = int32(i)
+	}
+	looked := make([]look, len(d.files))
+	_, err := d.folder.Scan(ctx, func(f device.File) error {
+		i, found := at[f.Path]
+		var what []string
+		switch {
+		case !found:
+			what = []string{differsNew}
+		default:
+			looked[i] = lookSame
+			if d.files[i].Size != f.Size {
+				what = append(what, differsSize)
+			}
+			if !d.files[i].ModTime.Equal(f.ModTime) {
+				what = append(what, differsTime)
+			}
+		}
+		if what != nil {
+			rec.After = append(rec.After, seenName(f, "", clip.Digest{}))
+			rec.differs(f.Path, what...)
+			if found {
+				looked[i] = lookOther
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, f := range d.files {
+		if looked[i] == lookMissing {
+			text, _ := showPath(f.Path)
+			rec.Missing = append(rec.Missing, text)
+			rec.differs(f.Path, differsMissing)
+		}
+	}
+	return d.sampleAgain(ctx, rec, looked)
+}
+
+// look is what the second listing says of a file of the first.
+type look byte
+
+const (
+	lookMissing look = iota
+	lookSame
+	lookOther
+)
+
+// sampleAgain reads the samples of every file that was read and that the second
+// listing showed as the first did.
+func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []look) error {
+	for i, f := range d.files {
+		samples, read := d.samples[f.Path]
+		if looked[i] != lookSame || !read {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now, err := d.samplesNow(f)
+		switch {
+		case err != nil:
+			if lost := d.lost(ctx, err); lost != nil {
+				return lost
+			}
+			rec.differs(f.Path, differsRead)
+		case now != samples:
+			rec.differs(f.Path, differsBytes)
+		}
+	}
+	return nil
+}
+
+func (d *docking) samplesNow(f device.File) (clip.Digest, error) {
+	in, err := d.folder.Open(f.Path)
+	if err != nil {
+		return clip.Digest{}, err
+	}
+	defer func() { _ = in.Close() }()
+	return sample(in, f.Size)
+}
+
+// compared says what the second look found: in the record, to the log of the
+// program, and on the screen.
+func (d *docking) compared(ctx context.Context, rec *closedRecord) error {
+	err := d.compare(ctx, rec)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	rec.Same = err == nil && len(rec.Changed) == 0
+	if err != nil {
+		rec.Problem = err.Error()
+	}
+	bay := d.bay.status().Bay
+	switch {
+	case len(rec.Changed) > 0:
+		why := fmt.Errorf("%d files are not as they were, such as %q: see the record of docking.closed", len(rec.Changed), rec.Changed[0].Path)
+		d.s.logger.Warn("camera changed", "camera", d.origin.device, "stage", "close", "err", why)
+		if d.want.oneshot {
+			d.done(device.File{Path: "."}, FileResult{State: StateUnstable, Error: why.Error()})
+			break
+		}
+		d.s.alarms.raise("source_changed", fmt.Errorf("bay %s: camera %s: %w", bay, d.origin.device, why), d.s.now(), bay)
+		d.s.change.wake()
+	case rec.Same && !d.want.oneshot:
+		d.s.alarms.clear("source_changed", bay)
+	}
+	if errors.Is(err, device.ErrHangs) {
+		return err
+	}
+	return nil
+}
