@@ -45,6 +45,15 @@ func (m *Machine) Gone(serial string) {
 	m.Await("the kernel has let go of the disk "+serial, func() bool { return m.find(serial) == "" })
 }
 
+// PortOf gives the port path of the USB device with a serial, such as 1-2.1, and
+// "" when there is none.
+func (m *Machine) PortOf(serial string) string {
+	m.t.Helper()
+	out := m.Run("sh", "-c", `cd /sys/bus/usb/devices && grep -lxF "$0" */serial`, serial).Stdout
+	port, _, _ := strings.Cut(out, "/")
+	return port
+}
+
 // Mount mounts a device of the machine by busybox, as an automounter would.
 func (m *Machine) Mount(device, point, options string) {
 	m.t.Helper()

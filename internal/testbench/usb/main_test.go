@@ -30,6 +30,7 @@ var journeys = []struct {
 	{"erased, and pulled out meanwhile", erased},
 	{"a guard on the ports", guarded},
 	{"a keyboard beside the storage", keyboardBeside},
+	{"an MTP camera", readOverMTP},
 	{"two cameras with one serial", oneSerial},
 }
 
@@ -37,7 +38,7 @@ var journeys = []struct {
 func TestUSB(t *testing.T) {
 	begin := time.Now()
 	probe := filepath.Join(t.TempDir(), "probe")
-	if err := qemu.BuildStatic(t.Context(), "./internal/testbench/usb/probe", probe); err != nil {
+	if err := qemu.Build(t.Context(), "./internal/testbench/usb/probe", probe, true); err != nil {
 		t.Fatal(err)
 	}
 	image := qemu.New(t, map[string]string{"custodock": testbench.Build(t), "probe": probe})
