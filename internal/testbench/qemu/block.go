@@ -67,7 +67,8 @@ func (m *Machine) Await(what string, cond func() bool) {
 	ctx, cancel := m.bounded()
 	defer cancel()
 	if err := poll(ctx, cond); err != nil {
-		m.t.Fatalf("waited in vain until %s: %v; the kernel says %s", what, err, m.Kernel())
+		said := m.Kernel()
+		m.t.Fatalf("waited in vain until %s: %v; the kernel says …%s", what, err, said[max(0, len(said)-2000):])
 	}
 }
 

@@ -61,6 +61,11 @@ func (d *dock) status() ingest.Status {
 func (d *dock) await(path, what string, cond func(ingest.BayStatus) bool) ingest.BayStatus {
 	d.t.Helper()
 	var last ingest.BayStatus
+	defer func() {
+		if d.t.Failed() {
+			d.t.Logf("the bay is %+v", last)
+		}
+	}()
 	d.m.Await(path+" "+what, func() bool {
 		for _, b := range d.status().Bays {
 			if b.Path == path {
