@@ -20,7 +20,7 @@ servers='' # programs of Go alone
 peers=''
 usb='qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static mkfs.vfat:dosfstools mkfs.exfat:exfatprogs
 	mkfs.ext4:e2fsprogs mcopy:mtools sfdisk:fdisk xz:xz-utils dpkg-deb:dpkg apt-get:apt tar:tar
-	/usr/include/libusb-1.0/libusb.h:libusb-1.0-0-dev pkg-config:pkg-config'
+	gcc:gcc /usr/include/stdlib.h:libc6-dev /usr/include/libusb-1.0/libusb.h:libusb-1.0-0-dev pkg-config:pkg-config'
 sample='ffmpeg:ffmpeg exiftool:libimage-exiftool-perl perl:perl'
 
 # Debian keeps mkfs and losetup where a user's PATH does not look.

@@ -45,6 +45,15 @@ func (m *Machine) Gone(serial string) {
 	m.Await("the kernel has let go of the disk "+serial, func() bool { return m.find(serial) == "" })
 }
 
+// PortOf gives the port path of the USB device with a serial, such as 1-2.1, and
+// "" when there is none.
+func (m *Machine) PortOf(serial string) string {
+	m.t.Helper()
+	out := m.Run("sh", "-c", `cd /sys/bus/usb/devices && grep -lxF "$0" */serial`, serial).Stdout
+	port, _, _ := strings.Cut(out, "/")
+	return port
+}
+
 // Mount mounts a device of the machine by busybox, as an automounter would.
 func (m *Machine) Mount(device, point, options string) {
 	m.t.Helper()
@@ -58,7 +67,8 @@ func (m *Machine) Await(what string, cond func() bool) {
 	ctx, cancel := m.bounded()
 	defer cancel()
 	if err := poll(ctx, cond); err != nil {
-		m.t.Fatalf("waited in vain until %s: %v; the kernel says %s", what, err, m.Kernel())
+		said := m.Kernel()
+		m.t.Fatalf("waited in vain until %s: %v; the kernel says …%s", what, err, said[max(0, len(said)-2000):])
 	}
 }
 

@@ -3,6 +3,7 @@ package qemu
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 )
 
@@ -12,8 +13,11 @@ type cpio struct {
 	w     io.Writer
 	n     int64 // bytes written
 	inode int
+	dirs  map[string]bool // that are in it
 	err   error
 }
+
+func newCpio(w io.Writer) *cpio { return &cpio{w: w, dirs: map[string]bool{}} }
 
 // The file types of st_mode.
 const (
@@ -24,7 +28,17 @@ const (
 
 func (c *cpio) file(name string, mode uint32, data []byte) { c.entry(name, cpioFile|mode, data) }
 
-func (c *cpio) dir(name string) { c.entry(name, cpioDir|0o755, nil) }
+// tree adds folders and those above them, each once.
+func (c *cpio) tree(names ...string) {
+	for _, name := range names {
+		if name == "." || c.dirs[name] {
+			continue
+		}
+		c.tree(path.Dir(name))
+		c.dirs[name] = true
+		c.entry(name, cpioDir|0o755, nil)
+	}
+}
 
 func (c *cpio) link(name, to string) { c.entry(name, cpioLink|0o777, []byte(to)) }
 

@@ -21,7 +21,7 @@ type Image struct {
 }
 
 // New boots the kernel with these programs, by name, in its /bin and freezes it.
-// They must be static.
+// The libraries that they are linked with come along.
 func New(t testing.TB, programs map[string]string) *Image {
 	t.Helper()
 	k, err := openKernel()

@@ -3,6 +3,8 @@ package qemu
 import (
 	"bufio"
 	"context"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +21,7 @@ const busybox = "/bin/busybox"
 // process, busybox under all its names, and the modules of the kernel.
 func initrd(ctx context.Context, k *kernel, dir string, programs map[string]string) (string, error) {
 	agent := filepath.Join(dir, "guest")
-	err := BuildStatic(ctx, "./internal/testbench/qemu/guest", agent)
+	err := Build(ctx, "./internal/testbench/qemu/guest", agent, false)
 	if err != nil {
 		return "", err
 	}
@@ -30,19 +32,25 @@ func initrd(ctx context.Context, k *kernel, dir string, programs map[string]stri
 	}
 	defer func() { _ = f.Close() }()
 	out := bufio.NewWriterSize(f, 1<<20)
-	c := &cpio{w: out}
-	for _, d := range []string{"bin", "dev", "etc", "media", "modules", "proc", "run", "sys", "tmp", "var"} {
-		c.dir(d)
-	}
+	c := newCpio(out)
+	c.tree("bin", "dev", "etc", "media", "modules", "proc", "run", "sys", "tmp", "var")
 	files := map[string]string{"init": agent, busybox[1:]: busybox}
 	for name, from := range programs {
 		files["bin/"+name] = from
+		libs, err := libraries(ctx, from)
+		if err != nil {
+			return "", err
+		}
+		for _, lib := range libs {
+			files[lib[1:]] = lib
+		}
 	}
 	for name, from := range files {
 		b, err := os.ReadFile(from)
 		if err != nil {
 			return "", fmt.Errorf("fill the initrd: %w: run tools/need.sh usb", err)
 		}
+		c.tree(filepath.Dir(name))
 		c.file(name, 0o755, b)
 	}
 	if err := addApplets(ctx, c); err != nil {
@@ -62,15 +70,42 @@ func initrd(ctx context.Context, k *kernel, dir string, programs map[string]stri
 	return path, f.Close()
 }
 
-// BuildStatic builds a package of this module into a program that needs nothing
-// but a kernel.
-func BuildStatic(ctx context.Context, pkg, to string) error {
+// libraries are the files that a program is linked with, as this machine has
+// them; none when it is static.
+func libraries(ctx context.Context, program string) ([]string, error) {
+	f, err := elf.Open(program)
+	if err != nil {
+		return nil, err
+	}
+	linked, err := f.ImportedLibraries()
+	if err := errors.Join(err, f.Close()); err != nil || len(linked) == 0 {
+		return nil, err
+	}
+	out, err := exec.CommandContext(ctx, "ldd", program).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the libraries of %s: %w", program, err)
+	}
+	var libs []string
+	for _, word := range strings.Fields(string(out)) {
+		if filepath.IsAbs(word) {
+			libs = append(libs, word)
+		}
+	}
+	return libs, nil
+}
+
+// Build builds a package of this module into a program, which without cgo needs
+// nothing but a kernel.
+func Build(ctx context.Context, pkg, to string, cgo bool) error {
 	root, err := testbench.Root()
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", to, pkg)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if cgo {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
 	}

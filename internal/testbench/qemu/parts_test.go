@@ -16,8 +16,8 @@ import (
 // TestCpio: busybox, which is not ours, reads what we write.
 func TestCpio(t *testing.T) {
 	var b bytes.Buffer
-	c := &cpio{w: &b}
-	c.dir("bin")
+	c := newCpio(&b)
+	c.tree("bin", "bin")
 	c.file("bin/odd", 0o755, []byte("12345"))
 	c.link("bin/link", "odd")
 	c.file("end", 0o600, nil)

@@ -61,6 +61,11 @@ func (d *dock) status() ingest.Status {
 func (d *dock) await(path, what string, cond func(ingest.BayStatus) bool) ingest.BayStatus {
 	d.t.Helper()
 	var last ingest.BayStatus
+	defer func() {
+		if d.t.Failed() {
+			d.t.Logf("the bay is %+v", last)
+		}
+	}()
 	d.m.Await(path+" "+what, func() bool {
 		for _, b := range d.status().Bays {
 			if b.Path == path {
@@ -93,32 +98,22 @@ func (d *dock) clips() []ingest.ClipView {
 	return out
 }
 
-// entry is what the log tells in public.
-type entry struct {
-	N      int64          `json:"n"`
-	Type   string         `json:"type"`
-	Fields map[string]any `json:"fields"`
-	Time   string         `json:"t"`
-}
-
-// entries gives the entries of one type.
-func (d *dock) entries(kind string) []entry {
+// entries gives the log's entries of one type.
+func (d *dock) entries(kind string) []map[string]any {
 	d.t.Helper()
-	var out []entry
+	var out []map[string]any
 	for n := range d.status().Size {
-		var e struct {
-			entry
-			all map[string]any
+		var e struct{ Bytes []byte }
+		text := d.ask("entry", fmt.Sprintf(`{"what":"%d"}`, n))
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			d.t.Fatalf("entry %d is %q: %v", n, text, err)
 		}
-		text := d.m.Must("custodock", "--config", config, "--state", state, "log", "entry", fmt.Sprint(n))
-		for _, to := range []any{&e.entry, &e.all} {
-			if err := json.Unmarshal([]byte(text), to); err != nil {
-				d.t.Fatalf("entry %d is %q: %v", n, text, err)
-			}
+		var fields map[string]any
+		if err := json.Unmarshal(e.Bytes, &fields); err != nil {
+			d.t.Fatalf("entry %d is %q: %v", n, e.Bytes, err)
 		}
-		if e.Type == kind {
-			e.Fields = e.all
-			out = append(out, e.entry)
+		if fields["type"] == kind {
+			out = append(out, fields)
 		}
 	}
 	return out

@@ -52,7 +52,7 @@ func (d *dock) ends() []string {
 	d.t.Helper()
 	var out []string
 	for _, e := range d.entries("docking.closed") {
-		out = append(out, fmt.Sprint(e.Fields["end"]))
+		out = append(out, fmt.Sprint(e["end"]))
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func badSector(t *testing.T, image *qemu.Image) {
 	}
 	d.want([]file{files[0], files[2]})
 	d.verified()
-	if closed := d.entries("docking.closed"); len(closed) != 1 || fmt.Sprint(closed[0].Fields["failed"]) != "1" {
+	if closed := d.entries("docking.closed"); len(closed) != 1 || fmt.Sprint(closed[0]["failed"]) != "1" {
 		t.Errorf("the docking was closed as %v", closed)
 	}
 }

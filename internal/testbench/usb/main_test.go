@@ -30,20 +30,22 @@ var journeys = []struct {
 	{"erased, and pulled out meanwhile", erased},
 	{"a guard on the ports", guarded},
 	{"a keyboard beside the storage", keyboardBeside},
+	{"an MTP camera", readOverMTP},
 	{"two cameras with one serial", oneSerial},
-	{"a camera that speaks MTP", mtpRead},
 }
 
 // TestUSB boots the machine once and lets every journey start from there.
 func TestUSB(t *testing.T) {
 	begin := time.Now()
 	probe := filepath.Join(t.TempDir(), "probe")
-	if err := qemu.BuildStatic(t.Context(), "./internal/testbench/usb/probe", probe); err != nil {
+	if err := qemu.Build(t.Context(), "./internal/testbench/usb/probe", probe, true); err != nil {
 		t.Fatal(err)
 	}
-	programs := mtpPrograms(t)
-	programs["custodock"], programs["probe"] = testbench.Build(t), probe
-	image := qemu.New(t, programs)
+	program := filepath.Join(t.TempDir(), "custodock")
+	if err := qemu.Build(t.Context(), "./cmd/custodock", program, true); err != nil {
+		t.Fatal(err)
+	}
+	image := qemu.New(t, map[string]string{"custodock": program, "probe": probe})
 	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
 	for _, j := range journeys {
 		t.Run(j.name, func(t *testing.T) { j.run(t, image) })

@@ -129,7 +129,7 @@ func erased(t *testing.T, image *qemu.Image) {
 
 	id := m.Plug(disk)
 	j := probe(m, append([]string{"erase", devID(m, m.Device("ERASE"))}, victim...)...)
-	j.Await("mounted")
+	j.Await("open")
 	m.Unplug(id)
 	if s := look(t, j); s.Erase != "gone" {
 		t.Errorf("erasing from a disk that was pulled out: %q", s.Erase)

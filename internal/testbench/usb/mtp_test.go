@@ -1,98 +1,40 @@
 package usb
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/internal/testbench/qemu"
 )
 
-// mtpPrograms are the reader of MTP cameras and the libraries that it needs,
-// by their names in the machine.
-func mtpPrograms(t *testing.T) map[string]string {
-	t.Helper()
-	root, err := testbench.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "mtp")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", "netgo,osusergo", "-o", path, "./internal/testbench/usb/mtp")
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build mtp: %v: %s", err, out)
-	}
-	programs := map[string]string{"mtp": path}
-	out, err := exec.CommandContext(t.Context(), "ldd", path).Output()
-	if err != nil {
-		t.Fatalf("ldd: %v", err)
-	}
-	for line := range bytes.Lines(out) {
-		// "name => path (address)", or the loader's own path alone.
-		for _, word := range strings.Fields(string(line)) {
-			if strings.HasPrefix(word, "/") {
-				programs[filepath.Base(word)] = word
-			}
-		}
-	}
-	return programs
-}
-
-// mtp is the command line of the reader: libraries lie beside it.
-func mtp(args ...string) []string {
-	return append([]string{"/bin/ld-linux-x86-64.so.2", "--library-path", "/bin", "/bin/mtp"}, args...)
-}
-
-// mtpRead: a camera that speaks MTP is listed and read with the right digests,
-// and is gone when it is pulled out in mid-read.
-func mtpRead(t *testing.T, image *qemu.Image) {
+// readOverMTP: a device that no kernel mounts is read over PTP, and is gone when
+// it is pulled out while it is read.
+func readOverMTP(t *testing.T, image *qemu.Image) {
 	m := image.Boot(t)
-	dir, files := camera(t, 3, 1<<20+77, 40)
-	id := m.MTP(dir, "MTP1", "1")
-	m.Await("the camera is there", func() bool {
-		return strings.TrimSpace(m.Run("cat", "/sys/bus/usb/devices/1-1/serial").Stdout) == "MTP1"
-	})
-
-	want := map[string]string{}
-	for _, f := range files {
-		name, err := filepath.Rel(dir, f.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[name] = fmt.Sprint(f.SHA256)
-	}
-	out := m.Must(mtp("read", "MTP1")...)
-	t.Log(out)
-	got := 0
-	for line := range strings.Lines(out) {
-		var f struct {
-			Path, SHA256 string
-			Size         int64
-		}
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.SHA256 == "" {
-			continue
-		}
-		got++
-		if want[f.Path] != f.SHA256 || f.Size != 1<<20+77 {
-			t.Errorf("%s: %d bytes, %s, want %s", f.Path, f.Size, f.SHA256, want[f.Path])
-		}
-	}
-	if got != len(want) {
-		t.Errorf("%d files, want %d", got, len(want))
-	}
-
-	job := m.Start(mtp("again", "MTP1")...)
-	job.Await(`"reading"`)
+	dir, files := camera(t, 3, 512<<10, 40)
+	id := m.MTP(dir, "MTP1", "3")
+	port := await(m, "MTP1")
+	s := look(t, m.Start("probe", "ptp", port))
+	s.holds(t, files)
+	t.Log(s.FS, s.Identities)
 	m.Unplug(id)
-	r := job.Wait()
-	t.Log(r.Stdout)
-	if r.Code != 0 || !strings.Contains(r.Stdout, `"Gone":true`) || !strings.Contains(r.Stdout, `"Alive":false`) {
-		t.Errorf("ended with %d: %s%s", r.Code, r.Stdout, r.Stderr)
+
+	dir, _ = camera(t, 1, 48<<20, 41)
+	id = m.MTP(dir, "MTP2", "3")
+	port = await(m, "MTP2")
+	j := m.Start("probe", "ptp", port)
+	j.Await("open")
+	m.Unplug(id)
+	if s := look(t, j); s.Scan != "gone" && (len(s.Files) != 1 || s.Files[0].Err != "gone") {
+		t.Errorf("a camera pulled out while it is read: %+v", s)
 	}
+}
+
+// await waits for a USB device by its serial and gives its port.
+func await(m *qemu.Machine, serial string) string {
+	port := ""
+	m.Await("there is a USB device "+serial, func() bool {
+		port = m.PortOf(serial)
+		return port != ""
+	})
+	return port
 }

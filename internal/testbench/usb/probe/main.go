@@ -7,6 +7,7 @@
 //	probe port MAJOR:MINOR                  where a block device hangs
 //	probe guard MODE [PORT…]                judges devices until it is told to end
 //	probe mount MAJOR:MINOR                 lists and reads a volume through the mounter
+//	probe ptp PORT                          lists and reads what speaks PTP on a port
 //	probe erase MAJOR:MINOR PATH SIZE SHA   erases one file, then lists and reads
 package main
 
@@ -35,7 +36,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("scan, port, guard, mount or erase")
+		return errors.New("scan, port, guard, ptp, mount or erase")
 	}
 	switch rest := args[1:]; {
 	case args[0] == "scan":
@@ -49,6 +50,8 @@ func run(ctx context.Context, args []string) error {
 		return say(map[string]any{"Port": port, "Serial": dev.Serial})
 	case args[0] == "guard" && len(rest) > 0:
 		return guard(ctx, usb.Mode(rest[0]), rest[1:])
+	case args[0] == "ptp" && len(rest) == 1:
+		return speak(ctx, rest[0])
 	case args[0] == "mount" && len(rest) == 1:
 		return look(ctx, rest[0], nil)
 	case args[0] == "erase" && len(rest) == 4:

@@ -17,6 +17,8 @@ import (
 
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/mounter"
+	"github.com/custodock/custodock/device/ptp"
+	"github.com/custodock/custodock/device/usb"
 )
 
 // seen is what a volume looks like through the mounter.
@@ -49,7 +51,7 @@ func look(ctx context.Context, id string, erase []string) error {
 		return errors.Join(err, c.Close())
 	}
 	s := seen{FS: m.FSType, Identities: m.Identities, Notes: m.Notes}
-	if err := say("mounted"); err != nil {
+	if err := say("open"); err != nil {
 		return err
 	}
 	if erase != nil {
@@ -94,10 +96,28 @@ func words(err error) string {
 	return err.Error()
 }
 
-func (s *seen) read(ctx context.Context, folder *device.Folder) error {
-	_, err := folder.Scan(ctx, func(f device.File) error {
+// speak reads what hangs on a port over PTP, as a tree like any other.
+func speak(ctx context.Context, port string) error {
+	d, found, err := usb.Sysfs{}.Device(port)
+	if err != nil || !found {
+		return fmt.Errorf("port %s: found %t: %w", port, found, err)
+	}
+	session, err := ptp.Connect(ctx, ptp.Target{Bus: d.Bus, Number: d.Number}, ptp.Options{Port: port, Serial: d.Serial})
+	if err != nil {
+		return err
+	}
+	s := seen{FS: session.Path(), Identities: session.Identities()}
+	if err := say("open"); err != nil {
+		return err
+	}
+	s.Scan = words(s.read(ctx, session))
+	return errors.Join(session.Close(), say(s))
+}
+
+func (s *seen) read(ctx context.Context, tree device.Tree) error {
+	_, err := tree.Scan(ctx, func(f device.File) error {
 		one := file{Path: f.Path}
-		r, err := folder.Open(f.Path)
+		r, err := tree.Open(f.Path)
 		if err == nil {
 			h := sha256.New()
 			_, err = io.Copy(h, r)
