@@ -6,6 +6,7 @@ package ptpsim
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"unicode/utf16"
@@ -76,13 +77,20 @@ type Camera struct {
 	closed   bool
 }
 
-// Pattern is content in which every place differs from its neighbours and from
-// the same place of another object.
+// tile is repeated in every Pattern. Its length is a prime, so that no two
+// places that are a power of two apart look alike.
+var tile = sync.OnceValue(func() []byte {
+	b := make([]byte, 1048583)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // never fails
+	return b
+})
+
+// Pattern is content that is another at every place and for every seed.
 func Pattern(seed uint32) func(int64, []byte) {
 	return func(off int64, p []byte) {
-		for i := range p {
-			at := off + int64(i)
-			p[i] = byte(at) ^ byte(at>>8)*3 ^ byte(at>>16)*5 ^ byte(at>>32)*7 ^ byte(seed)
+		t := tile()
+		for at := (off + int64(seed)*4099) % int64(len(t)); len(p) > 0; at = 0 {
+			p = p[copy(p, t[at:]):]
 		}
 	}
 }

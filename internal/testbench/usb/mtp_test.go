@@ -67,7 +67,26 @@ func mtpRead(t *testing.T, image *qemu.Image) {
 		}
 		want[name] = fmt.Sprint(f.SHA256)
 	}
-	out := m.Must(mtp("read", "MTP1")...)
+	digestsOf(t, m.Must(mtp("read", "MTP1")...), want)
+	out := m.Must(mtp("rough", "MTP1")...)
+	if !strings.Contains(out, `"ClearHalt":"\u003cnil\u003e"`) || !strings.Contains(out, `"Rough":true`) {
+		t.Errorf("left in the middle: %s", out)
+	}
+	digestsOf(t, out, want)
+
+	job := m.Start(mtp("again", "MTP1")...)
+	job.Await(`"reading"`)
+	m.Unplug(id)
+	r := job.Wait()
+	t.Log(r.Stdout)
+	if r.Code != 0 || !strings.Contains(r.Stdout, `"Gone":true`) || !strings.Contains(r.Stdout, `"Alive":false`) {
+		t.Errorf("ended with %d: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
+}
+
+// digestsOf compares what the reader printed with what the camera has.
+func digestsOf(t *testing.T, out string, want map[string]string) {
+	t.Helper()
 	t.Log(out)
 	got := 0
 	for line := range strings.Lines(out) {
@@ -85,14 +104,5 @@ func mtpRead(t *testing.T, image *qemu.Image) {
 	}
 	if got != len(want) {
 		t.Errorf("%d files, want %d", got, len(want))
-	}
-
-	job := m.Start(mtp("again", "MTP1")...)
-	job.Await(`"reading"`)
-	m.Unplug(id)
-	r := job.Wait()
-	t.Log(r.Stdout)
-	if r.Code != 0 || !strings.Contains(r.Stdout, `"Gone":true`) || !strings.Contains(r.Stdout, `"Alive":false`) {
-		t.Errorf("ended with %d: %s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }

@@ -4,6 +4,7 @@
 // does, and prints lines of JSON.
 //
 //	mtp read SERIAL      each file with its size and digest
+//	mtp rough SERIAL     leaves the first file in the middle, then reads all
 //	mtp again SERIAL     reads the first file until that fails, and says how
 package main
 
@@ -32,11 +33,34 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 2 {
-		return errors.New("read or again, and a serial")
+		return errors.New("read, rough or again, and a serial")
 	}
-	s, err := connect(ctx, args[1])
+	t, opts, err := find(args[1])
 	if err != nil {
 		return err
+	}
+	s, files, err := open(ctx, t, opts)
+	if err == nil && args[0] == "rough" {
+		if err = errors.Join(s.Close(), rough(ctx, t, files[0])); err == nil {
+			s, files, err = open(ctx, t, opts)
+		}
+	}
+	if err == nil && args[0] == "again" {
+		err = again(ctx, s, files)
+	} else if err == nil {
+		err = digests(s, files)
+	}
+	if s != nil {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// open connects, lists, and says what was found.
+func open(ctx context.Context, t ptp.Target, opts ptp.Options) (*ptp.Session, []device.File, error) {
+	s, err := ptp.Connect(ctx, t, opts)
+	if err != nil {
+		return nil, nil, err
 	}
 	var files []device.File
 	found, err := s.Scan(ctx, func(f device.File) error {
@@ -46,26 +70,21 @@ func run(ctx context.Context, args []string) error {
 	if err == nil {
 		err = say(map[string]any{"Path": s.Path(), "Identities": s.Identities(), "Files": found.Files, "Sequential": s.Sequential(), "Info": s.Info()})
 	}
-	if err == nil && args[0] == "again" {
-		err = again(ctx, s, files)
-	} else if err == nil {
-		err = digests(s, files)
-	}
-	return errors.Join(err, s.Close())
+	return s, files, err
 }
 
-// connect finds the camera where the kernel has it.
-func connect(ctx context.Context, serial string) (*ptp.Session, error) {
+// find finds the camera where the kernel has it.
+func find(serial string) (ptp.Target, ptp.Options, error) {
 	devices, err := usb.Sysfs{}.Scan()
 	if err != nil {
-		return nil, err
+		return ptp.Target{}, ptp.Options{}, err
 	}
 	for _, d := range devices {
 		if d.Serial == serial {
-			return ptp.Connect(ctx, ptp.Target{Bus: d.Bus, Number: d.Number}, ptp.Options{Port: d.Path, Serial: d.Serial})
+			return ptp.Target{Bus: d.Bus, Number: d.Number}, ptp.Options{Port: d.Path, Serial: d.Serial}, nil
 		}
 	}
-	return nil, fmt.Errorf("no device has the serial %q", serial)
+	return ptp.Target{}, ptp.Options{}, fmt.Errorf("no device has the serial %q", serial)
 }
 
 func digests(s *ptp.Session, files []device.File) error {
