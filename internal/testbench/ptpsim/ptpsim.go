@@ -55,6 +55,7 @@ type Camera struct {
 	Split     bool   // the header of data in a transfer of its own
 	CutSize   bool   // ObjectInfo has the low half of a size, not FFFFFFFF
 	Flat      bool   // every listing of a root shows all objects
+	Endless   bool   // the container of an object says FFFFFFFF, as if it had 4 GiB
 	Renumber  bool   // other handles in each session
 	Boundary  bool   // a partial read that ends where a packet does hangs the camera
 	NoCancel  bool   // the class request Cancel is stalled
