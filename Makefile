@@ -8,17 +8,24 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD := -trimpath -ldflags '-s -w -X main.release=$(VERSION)'
 TOOL := go tool -modfile=tools/go.mod
 # Tests mount file systems, so they run as root; with root's own build cache,
 # lest root's files stay in a user's.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(GOFLAGS)")
 
-.PHONY: build run test test-usb check lint bench sample clean install uninstall
+.PHONY: build static run test test-usb check lint bench sample clean install uninstall
 
-# The static binary, which is also the auditor's.
+# The dock's binary: with libusb, for cameras that speak PTP or MTP. Names and
+# users are looked up as in the static one.
 build:
 	@tools/need.sh build
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/custodock ./cmd/custodock
+	CGO_ENABLED=1 go build -tags netgo,osusergo $(BUILD) -o bin/custodock ./cmd/custodock
+
+# The auditor's binary: it needs nothing but a kernel, and cannot read PTP.
+static:
+	@tools/need.sh build
+	CGO_ENABLED=0 go build $(BUILD) -o bin/custodock-static ./cmd/custodock
 
 # The daemon with the sample camera; ONCE=1 ends it after the proof.
 run: build
@@ -53,6 +60,7 @@ check:
 	@tools/need.sh build test servers
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
 	go vet ./...
+	CGO_ENABLED=0 go vet ./...
 	$(TOOL) staticcheck ./...
 	cd tools && go run ./limits ..
 	$(ROOT) go test -short $$(go list ./... | grep -v -e /testbench -e /bundle$$)

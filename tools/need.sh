@@ -10,7 +10,8 @@ set -euo pipefail
 
 # What each target calls: a program, or a file that its package brings, and
 # the package.
-build='git:git'
+build='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev
+	/usr/include/libusb-1.0/libusb.h:libusb-1.0-0-dev pkg-config:pkg-config'
 run='find:findutils sha256sum:coreutils diff:diffutils'
 test='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev mkfs.ext4:e2fsprogs losetup:mount
 	ip:iproute2 nft:nftables strace:strace openssl:openssl xxd:xxd sha256sum:coreutils

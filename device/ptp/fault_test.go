@@ -325,3 +325,30 @@ func TestEndOfHang(t *testing.T) {
 		t.Error("a session that was closed is alive")
 	}
 }
+
+// A program that ended in the middle of a clip left its rest in the pipe.
+func TestLeftUnderWay(t *testing.T) {
+	c := camera()
+	pipe := c.Pipe()
+	ask := func(op byte, high byte, transaction, param byte) {
+		if _, err := pipe.Write(t.Context(), []byte{16, 0, 0, 0, 1, 0, op, high, transaction, 0, 0, 0, param, 0, 0, 0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(0x02, 0x10, 0, 1)
+	b := make([]byte, 512)
+	if _, err := pipe.Read(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	ask(0x09, 0x10, 1, 3)
+	if n, err := pipe.Read(t.Context(), b); n != 512 || err != nil {
+		t.Fatal(n, err)
+	}
+	s, err := ptp.Open(t.Context(), pipe, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	scan(t, s)
+	same(t, s, "DCIM/100MEDIA/B.MP4", c.Items[2])
+}

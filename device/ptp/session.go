@@ -106,18 +106,28 @@ func (s *Session) Identities() []device.Identity {
 		ids = append(ids, device.Identity{Kind: device.USBSerial, Value: s.opts.Serial})
 	}
 	// The same number said twice is one source, not two.
-	own := strings.ToUpper(strings.TrimLeft(strings.TrimSpace(s.info.Serial), "0"))
-	usb := strings.ToUpper(strings.TrimLeft(strings.TrimSpace(s.opts.Serial), "0"))
-	constant := slices.ContainsFunc(constantSerials, func(c string) bool { return strings.TrimLeft(c, "0") == own })
-	if own != "" && own != usb && !constant && strings.Trim(own, own[:1]) != "" {
+	if !constant(s.info.Serial) && bare(s.info.Serial) != bare(s.opts.Serial) {
 		ids = append(ids, device.Identity{Kind: Serial, Value: s.info.Serial})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.label != "" {
+	if !constant(s.label) {
 		ids = append(ids, device.Identity{Kind: device.Label, Value: s.label})
 	}
 	return ids
+}
+
+// bare is a serial without what makers fill it up with.
+func bare(serial string) string {
+	return strings.ToUpper(strings.TrimLeft(strings.TrimSpace(serial), "0"))
+}
+
+// constant reports whether a serial tells no device from another: nothing, one
+// sign again and again, or what is known of whole product lines.
+func constant(serial string) bool {
+	serial = bare(serial)
+	return serial == "" || strings.Trim(serial, serial[:1]) == "" ||
+		slices.ContainsFunc(constantSerials, func(c string) bool { return bare(c) == serial })
 }
 
 // Alive is nil while the device is on the bus and device.ErrGone when it is not.

@@ -6,6 +6,7 @@ package ptpsim
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"unicode/utf16"
@@ -54,6 +55,7 @@ type Camera struct {
 	Split     bool   // the header of data in a transfer of its own
 	CutSize   bool   // ObjectInfo has the low half of a size, not FFFFFFFF
 	Flat      bool   // every listing of a root shows all objects
+	Endless   bool   // the container of an object says FFFFFFFF, as if it had 4 GiB
 	Renumber  bool   // other handles in each session
 	Boundary  bool   // a partial read that ends where a packet does hangs the camera
 	NoCancel  bool   // the class request Cancel is stalled
@@ -76,13 +78,20 @@ type Camera struct {
 	closed   bool
 }
 
-// Pattern is content in which every place differs from its neighbours and from
-// the same place of another object.
+// tile is repeated in every Pattern. Its length is a prime, so that no two
+// places that are a power of two apart look alike.
+var tile = sync.OnceValue(func() []byte {
+	b := make([]byte, 1048583)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // never fails
+	return b
+})
+
+// Pattern is content that is another at every place and for every seed.
 func Pattern(seed uint32) func(int64, []byte) {
 	return func(off int64, p []byte) {
-		for i := range p {
-			at := off + int64(i)
-			p[i] = byte(at) ^ byte(at>>8)*3 ^ byte(at>>16)*5 ^ byte(at>>32)*7 ^ byte(seed)
+		t := tile()
+		for at := (off + int64(seed)*4099) % int64(len(t)); len(p) > 0; at = 0 {
+			p = p[copy(p, t[at:]):]
 		}
 	}
 }
