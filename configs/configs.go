@@ -43,6 +43,7 @@ type Config struct {
 	Bays       []Bay    `yaml:"bays"`        // names of the physical ports
 	Board      string   `yaml:"board"`       // host:port of the board; "" is no board
 	Policy     string   `yaml:"policy"`      // PolicyDock or PolicyCentral
+	Erase      Erase    `yaml:"erase"`       // of cameras, never by default
 	RereadDays int      `yaml:"reread_days"` // after so many days a known file is read again whole
 	Reserve    Size     `yaml:"reserve"`     // disk space kept back for the manifest
 	Publish    Duration `yaml:"publish"`     // shortest time between two publishings
@@ -97,6 +98,7 @@ func Default() Config {
 		Roots:      []string{"/media", "/run/media"},
 		Board:      "127.0.0.1:8630",
 		Policy:     PolicyDock,
+		Erase:      Erase{Mode: EraseNever},
 		RereadDays: 30,
 		Reserve:    256 << 20,
 		Publish:    time.Second,

@@ -55,7 +55,7 @@ func parse(file string, data []byte) (Config, *Document, error) {
 		}
 	}
 	for _, check := range []func(*Document) error{
-		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkDevices, c.checkAlarms, c.checkAccess,
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkDevices, c.checkAlarms, c.checkAccess, c.checkErase,
 	} {
 		if err := check(d); err != nil {
 			return Config{}, nil, err
