@@ -27,6 +27,10 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyStatement(e)
 	case "store.agreed":
 		return c.applyAgreed(e, record)
+	case "erase.begun", "erase.ended", "erase.stopped", "clip.erased", "clip.held":
+		return c.applyErase(e, record)
+	case "docking.closed":
+		return c.applyClosed(e)
 	}
 	return nil
 }

@@ -56,10 +56,7 @@ func (s *Station) dockMount(ctx context.Context, point string) {
 		err = s.journey(ctx, b, point)
 	}
 	switch {
-	case err == nil:
-		s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
-		s.alarms.clear("device_gone", name)
-		s.cameraRead(b.status())
+	case err == nil: // and it is gone since
 	case errors.Is(err, device.ErrGone):
 		s.alarms.raise("device_gone", fmt.Errorf("bay %s: %w", name, err), s.now(), name)
 		s.change.wake()
@@ -88,7 +85,15 @@ func (s *Station) journey(ctx context.Context, b *bay, point string) error {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	return s.newDocking(folder, b, point, wishes{actor: "dock"}).run(ctx)
+	d := s.newDocking(folder, b, point, wishes{actor: "dock"})
+	if err := d.run(ctx); err != nil {
+		return err
+	}
+	s.logger.Info("docking complete", "camera", printable(point), "size", b.status().Bytes)
+	s.alarms.clear("device_gone", b.status().Bay)
+	s.cameraRead(b.status())
+	d.stay(ctx)
+	return nil
 }
 
 // guessRole settles the role of a file whose name no profile knows: what holds

@@ -37,6 +37,7 @@ type docking struct {
 	profile    *profile.Profile
 	identities []device.Identity // also those found in files
 	incomplete bool              // part of the camera could not be listed
+	complete   bool              // it was listed and read to its end
 	opened     int64             // its docking.opened entry
 
 	files   []device.File
@@ -51,6 +52,7 @@ type docking struct {
 	retry       []device.File
 	counts      Summary
 	known       []int64          // clips of a oneshot that the dock had already
+	claims      map[string]claim // path to what was read whole, for who would erase it
 	tally       map[string]int64 // outcomes of files no longer listed
 	storedBytes int64
 	slots       chan struct{} // one for each clip being committed

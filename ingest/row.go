@@ -93,7 +93,7 @@ var (
 	proofBucket  = []byte("proof")
 )
 
-var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket}
+var allBuckets = [][]byte{clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket, erasingBucket, erasedBucket, heldBucket}
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 

@@ -89,6 +89,7 @@ type Station struct {
 	alarms  alarms
 	change  broadcast
 	reading atomic.Int64 // dockings that are under way
+	erasing erasing
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
@@ -130,6 +131,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	}
 	s.change.init()
 	s.reconfigured.init()
+	s.erasing.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}
