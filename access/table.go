@@ -38,6 +38,8 @@ var table = map[string][]Role{
 	"doctor": {Auditor, Admin},
 	// It binds the agency for months, and nobody can take it back.
 	"agree": {Admin},
+	// It removes the first original there is.
+	"erase": {Admin},
 }
 
 // May reports whether a role may ask for an operation.

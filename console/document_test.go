@@ -35,6 +35,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathProve:      {what{}, bytesAnswer{}},
 	pathDoctor:     {empty{}, condAnswer{}},
 	pathAgree:      {agreement{}, empty{}},
+	pathErase:      {ingest.EraseOrder{}, ingest.EraseResult{}},
 }
 
 func document(t *testing.T) string {

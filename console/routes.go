@@ -23,6 +23,7 @@ const (
 	opIngest  = "ingest"
 	opTag     = "tag"
 	opExport  = "export"
+	opErase   = "erase"
 )
 
 // The paths of the interface.
@@ -42,6 +43,7 @@ const (
 	pathProve      = apiRoot + "prove"
 	pathDoctor     = apiRoot + "doctor"
 	pathAgree      = apiRoot + "agree"
+	pathErase      = apiRoot + opErase
 )
 
 // route is one call of the interface.
@@ -139,6 +141,7 @@ func (s *server) routes() []route {
 		onPost(pathAgree, answer(s, func(ctx context.Context, q agreement) (empty, error) {
 			return empty{}, d.Agree(ctx, q.Store)
 		})),
+		onPost(pathErase, answer(s, s.erase)),
 	}
 }
 
@@ -164,6 +167,13 @@ func (s *server) export(ctx context.Context, q ingest.ExportRequest) (clipsAnswe
 	}
 	clips, err := s.Desk.Export(ctx, q)
 	return clipsAnswer{clips}, err
+}
+
+func (s *server) erase(ctx context.Context, q ingest.EraseOrder) (ingest.EraseResult, error) {
+	if err := s.signAs(ctx, opErase, &q.Actor, nil); err != nil {
+		return ingest.EraseResult{}, err
+	}
+	return s.Desk.EraseDevice(ctx, q)
 }
 
 // signAs settles the role an entry is made in and, where there is a by, the one

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
@@ -25,6 +27,8 @@ type card struct {
 	after  func(path string) error // the file is gone
 	opened func(path string)
 	told   int // requests
+
+	early bool // it stays before its clips were proved
 }
 
 func (c *card) Identities() []device.Identity { return c.ids }
@@ -80,10 +84,10 @@ func openErasing(t *testing.T, o Options) *Station {
 	t.Helper()
 	s := openStation(t, o)
 	s.erasing.certain = func(d *docking) bool { return d.origin.source.Kind == "device" }
-	s.startWork()
 	if err := s.Agree(context.Background(), s.storeNames()[0]); err != nil {
 		t.Fatal(err)
 	}
+	s.startWork()
 	return s
 }
 
@@ -117,6 +121,7 @@ func docked(t *testing.T, s *Station, path string, change func(*card)) *stayed {
 	if err := d.run(ctx); err != nil {
 		t.Fatal(err)
 	}
+	until(t, s, "proved", func(Status) bool { return c.early || d.proved() })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -125,6 +130,17 @@ func docked(t *testing.T, s *Station, path string, change func(*card)) *stayed {
 	st := &stayed{d: d, card: c, take: func() { cancel(device.ErrGone); <-ended }}
 	t.Cleanup(st.take)
 	return st
+}
+
+// proved reports whether every clip of a docking is.
+func (d *docking) proved() bool {
+	j := d.judge(false)
+	for _, f := range d.claims {
+		if r, err := d.s.rowOf(f.n); err != nil || j.proved(r) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // erased waits until so many files of a docking are gone and none is being
@@ -181,6 +197,17 @@ func typesOf(entries []manifest.Entry) string {
 }
 
 func exists(path string) bool { _, err := os.Lstat(path); return err == nil }
+
+// otherDisk is a folder that is not on the file system of the dock's state.
+func otherDisk(t *testing.T) string {
+	t.Helper()
+	path := t.TempDir()
+	if err := unix.Mount("tmpfs", path, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
+	return path
+}
 
 // clips writes a camera of so many clips, an hour old.
 func clips(t *testing.T, names ...string) string {

@@ -35,10 +35,10 @@ func (s *Station) witness(c *central) witness {
 	case !local && p.mode == configs.LockNone:
 		p.refuse = whyUnlocked
 	case !local:
-	case within(path, s.state), sameFilesystem(s.spool.dir, path), sameFilesystem(s.state, path):
-		p.refuse = whySameDisk
 	case !dir.IsStore(path), s.samePlace(c.cfg) != nil:
 		p.refuse = whyUnconfirmed
+	case within(path, s.state), sameFilesystem(s.spool.dir, path), sameFilesystem(s.state, path):
+		p.refuse = whySameDisk
 	}
 	return p
 }

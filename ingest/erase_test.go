@@ -70,6 +70,22 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestEraseWaits: a camera that comes before its clips are proved is erased by
+// and by, as they are.
+func TestEraseWaits(t *testing.T) {
+	o, _ := eraseOptions(t)
+	s := openErasing(t, o)
+	var names []string
+	for i := range 20 {
+		names = append(names, fmt.Sprintf("DCIM/%02d.mp4", i))
+	}
+	st := docked(t, s, clips(t, names...), func(c *card) { c.early = true })
+	st.erased(t, len(names))
+	if gone := len(entriesOf(t, s, "clip.erased")); gone != len(names) || st.card.told != gone {
+		t.Errorf("%d entries, told %d times, %d files", gone, st.card.told, len(names))
+	}
+}
+
 // TestNeverByDefault: without a word in the configuration nothing is asked of a
 // camera, and nothing is said of it.
 func TestNeverByDefault(t *testing.T) {
