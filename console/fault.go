@@ -46,6 +46,7 @@ var codes = []struct {
 	{codeDenied, access.ErrDenied},
 	{"no_clip", ingest.ErrNoClip},
 	{"no_event", ingest.ErrNoEvent},
+	{"no_camera", ingest.ErrNoCamera},
 	{"no_state", ingest.ErrNoState},
 	{"unstable", ingest.ErrUnstable},
 	{"forked", manifest.ErrForked},
@@ -77,6 +78,7 @@ var (
 var statuses = map[string]int{
 	codeDenied:  http.StatusForbidden,
 	"no_clip":   http.StatusNotFound,
+	"no_camera": http.StatusNotFound,
 	"not_exist": http.StatusNotFound,
 	codeVersion: http.StatusNotFound,
 	codeCall:    http.StatusNotFound,

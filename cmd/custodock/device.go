@@ -15,7 +15,7 @@ func (a *app) deviceCmd() *cobra.Command {
 		Short: a.say("cmd.device.list"),
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return a.listDevices() },
-	})
+	}, a.eraseCmd())
 }
 
 // deviceLine is a registered device in JSON.

@@ -24,6 +24,12 @@ func (o own) Ingest(ctx context.Context, r ingest.Request, each func(ingest.Even
 	return o.Station.Ingest(ctx, r, each)
 }
 
+// EraseDevice implements console.Desk.
+func (o own) EraseDevice(ctx context.Context, r ingest.EraseOrder) (ingest.EraseResult, error) {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.EraseDevice(ctx, r)
+}
+
 // Export implements console.Desk.
 func (o own) Export(ctx context.Context, r ingest.ExportRequest) ([]string, error) {
 	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)

@@ -111,6 +111,9 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 		if b.Reason != "" {
 			note += ": " + message.Line(b.Reason)
 		}
+		if words := console.ErasingText(b, a.lang); words != "" {
+			note += "; " + words
+		}
 		name := b.Bay
 		if name == "" {
 			name = b.Path
