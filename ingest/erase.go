@@ -207,5 +207,8 @@ func (e *erasure) show(j judgement) {
 	if j.whole == whyOff && e.erased == 0 {
 		st = nil
 	}
+	if was := e.d.bay.status().Erase; st == was || st != nil && was != nil && *st == *was {
+		return // nobody needs to look
+	}
 	e.d.bay.update(func(b *BayStatus) { b.Erase = st })
 }

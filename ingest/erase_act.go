@@ -55,7 +55,7 @@ func (e *erasure) act(ctx context.Context, batch []claim, o *EraseOrder) error {
 
 // begin enters what is about to go and returns the clips.
 func (e *erasure) begin(ctx context.Context, batch []claim, o *EraseOrder) ([]row, error) {
-	var rec begunRecord
+	rec := begunRecord{Identities: e.d.identities}
 	rows := make([]row, len(batch))
 	for i, f := range batch {
 		r, err := e.d.s.rowOf(f.n)

@@ -55,7 +55,11 @@ func (d *docking) findErased() (f found, err error) {
 	certain := d.complete && d.s.erasing.certain(d)
 	err = d.s.db.View(func(tx *bbolt.Tx) error {
 		for _, c := range d.claims {
-			if tx.Bucket(erasedBucket).Get(key(c.n)) != nil {
+			was, err := catalog{tx}.wasErased(c.n, d.identities)
+			if err != nil {
+				return err
+			}
+			if was {
 				f.back = append(f.back, clipName(d.s.log, c.n))
 			}
 		}
@@ -65,7 +69,7 @@ func (d *docking) findErased() (f found, err error) {
 		if !certain {
 			return nil
 		}
-		asked, err := catalog{tx}.pendingOf(d.origin.source)
+		asked, err := catalog{tx}.pendingOf(d.origin.source, d.identities)
 		if err != nil {
 			return err
 		}

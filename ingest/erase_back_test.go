@@ -197,3 +197,31 @@ func TestEraseKilled(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoVolumes: what one card of a camera was told to erase says nothing of
+// another card with the same names on it.
+func TestTwoVolumes(t *testing.T) {
+	o, _ := eraseOptions(t)
+	o.Config.Devices[0].Match = configs.Match{Serial: "A1B2"}
+	s := openErasing(t, o)
+	cam, second := clips(t, "a.mp4", "b.mp4"), clips(t, "a.mp4")
+	st := docked(t, s, cam, func(c *card) {
+		c.after = func(string) error {
+			if c.told == 2 {
+				return device.ErrGone
+			}
+			return nil
+		}
+	})
+	st.stays(t, whyGone)
+	st.take()
+	other := func(c *card) { c.ids[0].Value = "OTHER-1" }
+	st = docked(t, s, second, other)
+	st.erased(t, 1)
+	st.take()
+	if got := erasings(t, s); got != "erase.begun, clip.erased erased, erase.ended, erase.begun, clip.erased erased" {
+		t.Errorf("entries: %s", got)
+	}
+	docked(t, s, cam, nil)
+	until(t, s, "found", func(Status) bool { return strings.HasSuffix(erasings(t, s), "found_gone") })
+}

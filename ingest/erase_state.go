@@ -5,20 +5,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/manifest"
 )
 
 // What the dock knows of erasing, made of entries and records alone like the
 // rest of the catalog. Keys are clips: erasing holds those whose camera was
-// told to erase them, or was about to be, and did not answer yet; erased the
-// clip.erased entry; held the clip.held entry. Under the meta keys stands what
-// an admin or another docking has to clear, by the device's neutral id.
+// told to erase them, or was about to be, and did not answer yet; erased those
+// that went; held the clip.held entry. Under the meta keys stands what an admin
+// or another docking has to clear, by the device's neutral id.
 var (
 	erasingBucket = []byte("erasing")
 	erasedBucket  = []byte("erased")
@@ -28,17 +30,19 @@ var (
 	differsPrefix = "erase differs "
 )
 
-// asked is a file that the camera was told to erase.
+// asked is a file that a camera was told to erase, or that it erased, and what
+// the volume said of itself: a camera can have two with the same names on them.
 type asked struct {
-	Begun   int64 `json:"begun"`   // its erase.begun entry
-	Docking int64 `json:"docking"` // and the docking.opened of that stay
+	Entry      int64             `json:"entry"` // erase.begun, or clip.erased
+	Identities []device.Identity `json:"identities,omitempty"`
 }
 
 // The records of erasing: names of files stand here only.
 type (
 	begunRecord struct {
-		Files  []erasingFile `json:"files"`
-		Reason string        `json:"reason,omitempty"`
+		Identities []device.Identity `json:"identities,omitempty"`
+		Files      []erasingFile     `json:"files"`
+		Reason     string            `json:"reason,omitempty"`
 	}
 	erasingFile struct {
 		Clip    string      `json:"clip"`
@@ -71,23 +75,24 @@ func (c catalog) applyErase(e manifest.Entry, record []byte) error {
 	case "erase.stopped":
 		return c.tx.Bucket(metaBucket).Put([]byte(stoppedPrefix+e.Fields.Str("device")), key(e.N))
 	case "clip.erased":
-		return c.mark(e, erasedBucket)
+		return c.applyErased(e)
 	case "clip.held":
-		return c.mark(e, heldBucket)
+		return c.change(e, func(r *row) error { return c.tx.Bucket(heldBucket).Put(key(r.N), key(e.N)) })
 	}
 	return nil
 }
 
-// mark notes the entry under the clip it speaks of. A clip that was erased is
-// not being erased any more.
-func (c catalog) mark(e manifest.Entry, bucket []byte) error {
+func (c catalog) applyErased(e manifest.Entry) error {
 	return c.change(e, func(r *row) error {
-		if e.Type == "clip.erased" {
-			if err := c.tx.Bucket(erasingBucket).Delete(key(r.N)); err != nil {
-				return err
-			}
+		var a asked
+		if _, err := c.get(erasingBucket, key(r.N), &a); err != nil {
+			return err
 		}
-		return c.tx.Bucket(bucket).Put(key(r.N), key(e.N))
+		if err := c.tx.Bucket(erasingBucket).Delete(key(r.N)); err != nil {
+			return err
+		}
+		a.Entry = e.N
+		return c.put(erasedBucket, key(r.N), a)
 	})
 }
 
@@ -107,13 +112,12 @@ func (c catalog) applyBegun(e manifest.Entry, record []byte) error {
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return fmt.Errorf("read record of entry %d: %w", e.N, err)
 	}
-	docking, _ := e.Fields.Int("docking")
 	for _, f := range rec.Files {
 		r, err := c.named(e, f.Clip)
 		if err != nil {
 			return err
 		}
-		if err := c.put(erasingBucket, key(r.N), asked{Begun: e.N, Docking: docking}); err != nil {
+		if err := c.put(erasingBucket, key(r.N), asked{Entry: e.N, Identities: rec.Identities}); err != nil {
 			return err
 		}
 		path, err := r.rawPath()
@@ -191,16 +195,20 @@ type pending struct {
 	path string
 }
 
-// pendingOf lists what a source was told to erase and did not answer.
-func (c catalog) pendingOf(source clip.Source) ([]pending, error) {
+// pendingOf lists what a volume of a source was told to erase and did not answer.
+func (c catalog) pendingOf(source clip.Source, ids []device.Identity) ([]pending, error) {
 	var out []pending
 	cur := c.tx.Bucket(erasingBucket).Cursor()
-	for k, _ := cur.First(); k != nil; k, _ = cur.Next() {
+	for k, v := cur.First(); k != nil; k, v = cur.Next() {
 		r, err := c.clip(int64(binary.BigEndian.Uint64(k)))
 		if err != nil {
 			return nil, err
 		}
-		if r.Record.Source != source {
+		var a asked
+		if err := decode(v, &a); err != nil {
+			return nil, err
+		}
+		if r.Record.Source != source || !slices.Equal(a.Identities, ids) {
 			continue
 		}
 		path, err := r.rawPath()
@@ -210,6 +218,14 @@ func (c catalog) pendingOf(source clip.Source) ([]pending, error) {
 		out = append(out, pending{r, path})
 	}
 	return out, nil
+}
+
+// wasErased reports whether a volume erased the file of clip n. Where nobody
+// knows which volume it was, it may be this one.
+func (c catalog) wasErased(n int64, ids []device.Identity) (bool, error) {
+	var a asked
+	found, err := c.get(erasedBucket, key(n), &a)
+	return found && (len(a.Identities) == 0 || slices.Equal(a.Identities, ids)), err
 }
 
 // eraseNotes are the devices with a note under a prefix, and what it says.

@@ -105,6 +105,8 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 			note = a.say("board.drop")
 		case b.State == ingest.BayGone:
 			note = a.say("board.gone")
+		case b.Erase != nil && b.Erase.Busy:
+			note = a.say("board.moment")
 		case b.MayTake:
 			note = a.say("status.take")
 		}
