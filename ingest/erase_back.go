@@ -23,7 +23,7 @@ type found struct {
 // that is known for certain and was listed and read to its end can answer; what
 // was not read now says neither.
 func (d *docking) reconcile(ctx context.Context) error {
-	f, err := d.findErased()
+	f, err := d.findErased(ctx)
 	if err != nil || len(f.gone)+len(f.there)+len(f.back) == 0 {
 		return err
 	}
@@ -51,8 +51,8 @@ func (d *docking) reconcile(ctx context.Context) error {
 	return nil
 }
 
-func (d *docking) findErased() (f found, err error) {
-	certain := d.complete && d.s.erasing.certain(d)
+func (d *docking) findErased(ctx context.Context) (f found, err error) {
+	certain := d.complete && d.s.erasing.certain(d) && d.folder.Alive(ctx) == nil
 	err = d.s.db.View(func(tx *bbolt.Tx) error {
 		for _, c := range d.claims {
 			was, err := catalog{tx}.wasErased(c.n, d.identities)

@@ -47,7 +47,7 @@ func TestUnplugInErase(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.complete = !certain
-		if f, err := d.findErased(); err != nil || len(f.gone)+len(f.there)+len(f.back) != 0 {
+		if f, err := d.findErased(context.Background()); err != nil || len(f.gone)+len(f.there)+len(f.back) != 0 {
 			t.Errorf("certain %t, complete %t: %+v, %v", certain, !certain, f, err)
 		}
 	}

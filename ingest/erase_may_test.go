@@ -248,8 +248,21 @@ func TestDays(t *testing.T) {
 			if got := j.mayErase(e.f); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
+			j.now = j.due(mustRow(t, e)).Add(-time.Minute)
+			if got := (&erasure{d: e.d, left: []claim{e.f}}).next(j); got != time.Minute+eraseSoon {
+				t.Errorf("a minute before it is looked at again in %v", got)
+			}
 		})
 	}
+}
+
+func mustRow(t *testing.T, e *eligible) row {
+	t.Helper()
+	r, err := e.s.rowOf(e.f.n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // TestOwnDiskFreesNoCamera: neither the embedded store nor a folder on the
