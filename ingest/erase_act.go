@@ -53,7 +53,8 @@ func (e *erasure) act(ctx context.Context, batch []claim, o *EraseOrder) error {
 	return nil
 }
 
-// begin enters what is about to go and returns the clips.
+// begin enters what is about to go and returns the clips. Whatever of it stays is
+// read whole the next time, since what was known of its path is forgotten.
 func (e *erasure) begin(ctx context.Context, batch []claim, o *EraseOrder) ([]row, error) {
 	rec := begunRecord{Identities: e.d.identities}
 	rows := make([]row, len(batch))
@@ -78,6 +79,11 @@ func (e *erasure) begin(ctx context.Context, batch []claim, o *EraseOrder) ([]ro
 		return nil, err
 	}
 	return rows, e.d.s.commit(ctx, func(tx *ledger.Tx) error {
+		for _, f := range batch {
+			if err := tx.Bolt().Bucket(seenBucket).Delete(pathKey(e.d.origin.source, f.path)); err != nil {
+				return err
+			}
+		}
 		_, err := e.d.s.append(tx, draft)
 		return err
 	})

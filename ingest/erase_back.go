@@ -69,7 +69,7 @@ func (d *docking) findErased(ctx context.Context) (f found, err error) {
 		if !certain {
 			return nil
 		}
-		asked, err := catalog{tx}.pendingOf(d.origin.source, d.identities)
+		asked, err := catalog{tx}.pendingOf(d.origin.device, d.identities)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,8 @@ var (
 // asked is a file that a camera was told to erase, or that it erased, and what
 // the volume said of itself: a camera can have two with the same names on them.
 type asked struct {
-	Entry      int64             `json:"entry"` // erase.begun, or clip.erased
+	Entry      int64             `json:"entry"`  // erase.begun, or clip.erased
+	Device     string            `json:"device"` // neutral id
 	Identities []device.Identity `json:"identities,omitempty"`
 }
 
@@ -96,9 +97,7 @@ func (c catalog) applyErased(e manifest.Entry) error {
 	})
 }
 
-// applyBegun notes what is about to go. Whatever of it stays is read whole the
-// next time, since nothing is known of it any more. An admin's order ends a
-// stop.
+// applyBegun notes what is about to go. An admin's order ends a stop.
 func (c catalog) applyBegun(e manifest.Entry, record []byte) error {
 	if e.Fields.Str("mode") == modeManual {
 		if err := c.tx.Bucket(metaBucket).Delete([]byte(stoppedPrefix + e.Fields.Str("device"))); err != nil {
@@ -117,14 +116,7 @@ func (c catalog) applyBegun(e manifest.Entry, record []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := c.put(erasingBucket, key(r.N), asked{Entry: e.N, Identities: rec.Identities}); err != nil {
-			return err
-		}
-		path, err := r.rawPath()
-		if err != nil {
-			return err
-		}
-		if err := c.tx.Bucket(seenBucket).Delete(pathKey(r.Record.Source, path)); err != nil {
+		if err := c.put(erasingBucket, key(r.N), asked{Entry: e.N, Device: e.Fields.Str("device"), Identities: rec.Identities}); err != nil {
 			return err
 		}
 	}
@@ -195,21 +187,21 @@ type pending struct {
 	path string
 }
 
-// pendingOf lists what a volume of a source was told to erase and did not answer.
-func (c catalog) pendingOf(source clip.Source, ids []device.Identity) ([]pending, error) {
+// pendingOf lists what a volume of a device was told to erase and did not answer.
+func (c catalog) pendingOf(id string, volume []device.Identity) ([]pending, error) {
 	var out []pending
 	cur := c.tx.Bucket(erasingBucket).Cursor()
 	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		r, err := c.clip(int64(binary.BigEndian.Uint64(k)))
-		if err != nil {
-			return nil, err
-		}
 		var a asked
 		if err := decode(v, &a); err != nil {
 			return nil, err
 		}
-		if r.Record.Source != source || !slices.Equal(a.Identities, ids) {
+		if a.Device != id || !slices.Equal(a.Identities, volume) {
 			continue
+		}
+		r, err := c.clip(int64(binary.BigEndian.Uint64(k)))
+		if err != nil {
+			return nil, err
 		}
 		path, err := r.rawPath()
 		if err != nil {
@@ -222,10 +214,10 @@ func (c catalog) pendingOf(source clip.Source, ids []device.Identity) ([]pending
 
 // wasErased reports whether a volume erased the file of clip n. Where nobody
 // knows which volume it was, it may be this one.
-func (c catalog) wasErased(n int64, ids []device.Identity) (bool, error) {
+func (c catalog) wasErased(n int64, volume []device.Identity) (bool, error) {
 	var a asked
 	found, err := c.get(erasedBucket, key(n), &a)
-	return found && (len(a.Identities) == 0 || slices.Equal(a.Identities, ids)), err
+	return found && (len(a.Identities) == 0 || slices.Equal(a.Identities, volume)), err
 }
 
 // eraseNotes are the devices with a note under a prefix, and what it says.
