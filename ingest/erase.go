@@ -19,8 +19,9 @@ import (
 
 // eraser is a Tree that can remove a file. When Erase returns nil the file is
 // gone from the device, durably, and its bytes were hashed right before;
-// device.ErrChanged and device.ErrReadOnly say that it was not touched. After
-// any other error nobody knows before the device was listed again.
+// device.ErrChanged, device.ErrProtected and device.ErrReadOnly say that it was
+// not touched. After any other error nobody knows before the device was listed
+// again.
 type eraser interface {
 	Erase(ctx context.Context, r device.EraseRequest) error
 }

@@ -118,6 +118,8 @@ func (e *erasure) one(ctx context.Context, j judgement, f claim, r row, out *out
 	case errors.Is(err, device.ErrChanged):
 		out.changed++
 		keep(whyChanged)
+	case errors.Is(err, device.ErrProtected):
+		keep(whyProtected)
 	case errors.Is(err, device.ErrReadOnly):
 		e.stop = whyReadOnly
 		keep(whyReadOnly)
@@ -196,7 +198,7 @@ func (d *docking) enterEnded(tx *ledger.Tx, rec endedRecord, changed int) error 
 func (e *erasure) took(out outcome) {
 	stay := map[int64]why{}
 	for _, k := range out.kept {
-		if n, err := parseClip(e.d.s.log, k.Clip); err == nil && k.Why == whyChanged {
+		if n, err := parseClip(e.d.s.log, k.Clip); err == nil && (k.Why == whyChanged || k.Why == whyProtected) {
 			stay[n] = k.Why
 		}
 	}

@@ -194,6 +194,31 @@ func TestReadOnlyCamera(t *testing.T) {
 	}
 }
 
+// TestProtectedFile: one that only the file system itself knows to be protected
+// is asked for once a docking, and holds up no other.
+func TestProtectedFile(t *testing.T) {
+	o, _ := eraseOptions(t)
+	s := openErasing(t, o)
+	cam := clips(t, "a.mp4", "b.mp4")
+	st := docked(t, s, cam, func(c *card) {
+		c.before = func(name string) error {
+			if name == "a.mp4" {
+				return fmt.Errorf("immutable: %w", device.ErrProtected)
+			}
+			return nil
+		}
+	})
+	st.erased(t, 1)
+	st.stays(t, whyProtected)
+	s.erasing.news.wake()
+	size := s.ledger.Size()
+	until(t, s, "published", func(st Status) bool { return st.Published >= size })
+	st.take()
+	if got := erasings(t, s); st.card.told != 2 || got != "erase.begun, clip.erased erased, erase.ended" || !exists(cam+"/a.mp4") {
+		t.Errorf("told %d times: %s", st.card.told, got)
+	}
+}
+
 // TestFileBack: files that were erased and are back stop the erasing of their
 // camera until an admin orders it, over a restart too.
 func TestFileBack(t *testing.T) {
