@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,6 +131,8 @@ func TestChangedFile(t *testing.T) {
 	s := openErasing(t, o)
 	cam := clips(t, "a.mp4", "b.mp4")
 	path := filepath.Join(cam, "a.mp4")
+	content := bytes.Repeat([]byte("a"), 1<<20)
+	write(t, path, string(content))
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +142,8 @@ func TestChangedFile(t *testing.T) {
 		c.before = func(name string) error {
 			if name == "a.mp4" {
 				fired++
-				write(t, path, "bytes OF a.mp4") // as many
+				content[200_000]++ // between the samples
+				write(t, path, string(content))
 				return os.Chtimes(path, info.ModTime(), info.ModTime())
 			}
 			return nil
