@@ -77,7 +77,10 @@ func TestAct(t *testing.T) {
 		{"tag", wang, "auditor", ""},
 		{"export", wang, "auditor", Auditor},
 		{"doctor", Peer{UID: 5, Groups: []uint32{2001}}, "", Auditor},
-		{"erase", Peer{UID: 0}, "", ""},
+		{"erase", Peer{UID: 0}, "", Admin},
+		{"erase", wang, "auditor", ""},
+		{"erase", li, "", ""},
+		{"destroy", Peer{UID: 0}, "", ""},
 		{"", Peer{UID: 0}, "", ""},
 	} {
 		got, err := p.Act(c.op, c.peer, c.claim)

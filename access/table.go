@@ -48,6 +48,8 @@ var table = map[string][]Role{
 	// A bay's name stands in entries.
 	"bays": {Admin},
 	"bind": {Admin},
+	// It removes the first original there is.
+	"erase": {Admin},
 }
 
 // May reports whether a role may ask for an operation.

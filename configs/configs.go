@@ -54,6 +54,7 @@ type Config struct {
 	Mounter    string   `yaml:"mounter"`     // socket of the privileged helper; "" is none
 	Board      string   `yaml:"board"`       // host:port of the board; "" is no board
 	Policy     string   `yaml:"policy"`      // PolicyDock or PolicyCentral
+	Erase      Erase    `yaml:"erase"`       // of cameras, never by default
 	RereadDays int      `yaml:"reread_days"` // after so many days a known file is read again whole
 	Stall      Duration `yaml:"stall"`       // a camera that says nothing for so long hangs
 	Reserve    Size     `yaml:"reserve"`     // disk space kept back for the manifest
@@ -117,6 +118,7 @@ func Default() Config {
 		Board:      "127.0.0.1:8630",
 		USB:        USB{Guard: GuardOff},
 		Policy:     PolicyDock,
+		Erase:      Erase{Mode: EraseNever},
 		RereadDays: 30,
 		Stall:      time.Minute,
 		Reserve:    256 << 20,

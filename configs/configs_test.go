@@ -37,7 +37,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy reread_days stall reserve publish zone sm3 matters profiles unknown devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish zone sm3 matters profiles unknown devices", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -60,11 +60,11 @@ func TestLoad(t *testing.T) {
 			"stores: [{name: a, url: 'file:///srv/a', fs_uuid: 3b1c}, {name: b, url: 's3://bucket/p?endpoint=http://h:9000&region=x'," +
 				" lock: governance, retain_days: 3, hold: true, credentials: s3, profile: p, ca: /etc/ca.pem, cert: /etc/c.pem, cert_key: /nowhere/c.key," +
 				" proxy: 'http://p:3128', bandwidth: [{from: '22:00', to: '06:30', rate: 1MiB}]}]",
-			"copies: {stored: 1, confirmed: 2}", "scrub: {days: 0, rate: 1MiB}", "keep: {days: 3, percent: 50}",
+			"copies: {stored: 1, confirmed: 2}", "scrub: {days: 9, rate: 1MiB}", "keep: {days: 3, percent: 50}",
 			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, camera_clock: 5m, disk: 5}",
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
-			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
+			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "erase: {mode: after-days, days: 14}", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml", "profiles: /", "unknown: take",
 			"hooks: [{profile: a11, clock: [/usr/bin/ask, '-q']}, {profile: zoom, unlock: [/usr/bin/open], timeout: 1m}]",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
@@ -76,13 +76,13 @@ func TestLoad(t *testing.T) {
 					{Name: "b", URL: "s3://bucket/p?endpoint=http://h:9000&region=x", Lock: LockGovernance, RetainDays: 3, Hold: true,
 						Credentials: "s3", Profile: "p", CA: "/etc/ca.pem", Cert: "/etc/c.pem", CertKey: "/nowhere/c.key",
 						Proxy: "http://p:3128", Bandwidth: []Window{{From: "22:00", To: "06:30", Rate: 1 << 20}}}},
-				Copies: Copies{Stored: 1, Confirmed: 2}, Scrub: Scrub{Rate: 1 << 20}, Keep: Keep{Days: 3, Percent: 50},
+				Copies: Copies{Stored: 1, Confirmed: 2}, Scrub: Scrub{Days: 9, Rate: 1 << 20}, Keep: Keep{Days: 3, Percent: 50},
 				Alarms: Alarms{Command: []string{"/usr/bin/page", "-q"}, QueueAge: time.Hour, Late: 2 * time.Hour, Clock: time.Second, CameraClock: 5 * time.Minute, Disk: 5},
 				Access: Access{Officer: Members{Users: []string{"li"}, Groups: []string{}}, Admin: Members{Groups: []string{"wheel"}},
 					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
-				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
+				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", Erase: Erase{Mode: EraseAfterDays, Days: 14}, RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
 				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
 				Hooks: []Hook{{Profile: "a11", Clock: []string{"/usr/bin/ask", "-q"}, Timeout: DefaultHookTimeout},
 					{Profile: "zoom", Unlock: []string{"/usr/bin/open"}, Timeout: time.Minute}},
@@ -148,6 +148,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"authority", "authority: a b\n", 1, 12, "authority"},
 		{"lang", "lang: fr\n", 1, 7, "en or zh"},
 		{"policy", "policy: maybe\n", 1, 9, "dock or central"},
+		{"erase mode", "erase: {mode: yes}\n", 1, 15, "never, after-confirmed"},
+		{"erase without days", "erase: {mode: after-days}\n", 1, 9, "1 to 3650"},
+		{"erase days of another mode", "erase:\n  mode: manual\n  days: 3\n", 3, 9, "remove them"},
+		{"erase without reading back", "scrub: {days: 0}\nerase: {mode: manual}\n", 2, 15, "nothing is read back"},
+		{"erase mistyped", "erase: {mod: manual}\n", 1, 9, "unknown key"},
 		{"board", "board: 8630\n", 1, 8, "must be text"},
 		{"board port", "board: localhost:99999\n", 1, 8, "host:port"},
 		{"zone", "zone: Mars/Olympus\n", 1, 7, "unknown zone"},

@@ -143,3 +143,10 @@ func (c *Client) Bind(ctx context.Context, r ingest.BindRequest) (ingest.BayView
 func (c *Client) Agree(ctx context.Context, store string) error {
 	return c.call(ctx, pathAgree, agreement{store}, &empty{})
 }
+
+// EraseDevice implements Desk.
+func (c *Client) EraseDevice(ctx context.Context, o ingest.EraseOrder) (ingest.EraseResult, error) {
+	var res ingest.EraseResult
+	err := c.call(ctx, pathErase, o, &res)
+	return res, err
+}

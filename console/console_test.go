@@ -83,6 +83,9 @@ func TestCallsReachTheDesk(t *testing.T) {
 		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
 		{"prove", func() (any, error) { return c.Prove(ctx, "dk3-1") }, []byte("c2sp.org/tlog-proof@v1\n"), "dk3-1"},
 		{"agree", func() (any, error) { return nil, c.Agree(ctx, "centre") }, nil, "agree to centre"},
+		{"erase", func() (any, error) {
+			return c.EraseDevice(ctx, ingest.EraseOrder{Device: "c017", Reason: "handed back"})
+		}, ingest.EraseResult{Erased: 2, Left: []ingest.EraseLeft{{Reason: "protected", Files: 1}}}, ingest.EraseOrder{Device: "c017", Reason: "handed back", Actor: "admin"}},
 		{"doctor", func() (any, error) { return c.Doctor(ctx) }, []ingest.Condition{{Code: "disk", OK: true, Text: "room"}}, "doctor"},
 		{"clips", func() (any, error) {
 			var got []ingest.ClipView
@@ -107,7 +110,7 @@ func TestCallsReachTheDesk(t *testing.T) {
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	held := &ingest.HeldError{State: "/s", PID: 42, Command: "custodock run"}
 	for _, want := range []error{
-		ingest.ErrNoClip, ingest.ErrNoDevice, ingest.ErrNoState, ingest.ErrFull, ingest.ErrUnstable, access.ErrDenied, manifest.ErrForked, held,
+		ingest.ErrNoClip, ingest.ErrNoDevice, ingest.ErrNoCamera, ingest.ErrNoState, ingest.ErrFull, ingest.ErrUnstable, access.ErrDenied, manifest.ErrForked, held,
 	} {
 		desk := &fakeDesk{err: fmt.Errorf("do it: %w", want)}
 		_, c := start(t, desk)

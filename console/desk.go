@@ -64,4 +64,7 @@ type Desk interface {
 	Bind(ctx context.Context, r ingest.BindRequest) (ingest.BayView, error)
 	// Agree enters that an admin accepts that a store locks objects for good.
 	Agree(ctx context.Context, store string) error
+	// EraseDevice erases a docked camera as far as its files may go, and says
+	// what stays; ingest.ErrNoCamera when it is not docked.
+	EraseDevice(ctx context.Context, o ingest.EraseOrder) (ingest.EraseResult, error)
 }

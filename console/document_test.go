@@ -41,6 +41,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathForget:     {ingest.ForgetRequest{}, empty{}},
 	pathBays:       {empty{}, baysAnswer{}},
 	pathBind:       {ingest.BindRequest{}, ingest.BayView{}},
+	pathErase:      {ingest.EraseOrder{}, ingest.EraseResult{}},
 }
 
 func document(t *testing.T) string {

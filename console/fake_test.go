@@ -145,3 +145,7 @@ func names(r ingest.Request) ([]string, error) {
 }
 
 func (d *fakeDesk) Agree(_ context.Context, store string) error { return d.ask("agree to " + store) }
+
+func (d *fakeDesk) EraseDevice(_ context.Context, o ingest.EraseOrder) (ingest.EraseResult, error) {
+	return ingest.EraseResult{Erased: 2, Left: []ingest.EraseLeft{{Reason: "protected", Files: 1}}}, d.ask(o)
+}

@@ -180,7 +180,7 @@ func TestWrongCallsAreTold(t *testing.T) {
 	}{
 		{"officer", "POST", "/v2/status", "{}", 404, codeVersion},
 		{"officer", "GET", "/", "", 404, codeVersion},
-		{"officer", "POST", "/v1/erase", "{}", 404, codeCall},
+		{"officer", "POST", "/v1/destroy", "{}", 404, codeCall},
 		{"officer", "POST", "/v1/status/", "{}", 404, codeCall},
 		{"officer", "POST", "/v1/../v1/status", "{}", 404, codeCall},
 		{"officer", "GET", pathStatus, "", 405, codeMethod},
@@ -189,7 +189,7 @@ func TestWrongCallsAreTold(t *testing.T) {
 		{"officer", "GET", pathEvents + "?after=x", "", 400, codeRequest},
 		{"officer", "GET", pathEvents + "?after=1&after=2", "", 400, codeRequest},
 		{"officer", "POST", pathStatus, `{"all":true}`, 400, codeRequest},
-		{"nobody", "POST", "/v1/erase", "{}", 403, codeDenied}, // is told of no call at all
+		{"nobody", "POST", "/v1/destroy", "{}", 403, codeDenied}, // is told of no call at all
 		{"nobody", "GET", "/", "", 403, codeDenied},
 	} {
 		status, got := ask(t, all[c.who], state, c.method, c.path, c.body)

@@ -27,6 +27,7 @@ const (
 	opForget  = "forget"
 	opBind    = "bind"
 	opClock   = "clock"
+	opErase   = "erase"
 )
 
 // The paths of the interface.
@@ -52,6 +53,7 @@ const (
 	pathForget     = apiRoot + opForget
 	pathBays       = apiRoot + "bays"
 	pathBind       = apiRoot + opBind
+	pathErase      = apiRoot + opErase
 )
 
 // route is one call of the interface.
@@ -163,6 +165,7 @@ func (s *server) routes() []route {
 			return baysAnswer{bays}, err
 		})),
 		onPost(pathBind, answer(s, s.bind)),
+		onPost(pathErase, answer(s, s.erase)),
 	}
 }
 
@@ -216,6 +219,13 @@ func (s *server) clock(ctx context.Context, q ingest.ClockRequest) (empty, error
 		return empty{}, err
 	}
 	return empty{}, s.Desk.StateClock(ctx, q)
+}
+
+func (s *server) erase(ctx context.Context, q ingest.EraseOrder) (ingest.EraseResult, error) {
+	if err := s.signAs(ctx, opErase, &q.Actor, nil); err != nil {
+		return ingest.EraseResult{}, err
+	}
+	return s.Desk.EraseDevice(ctx, q)
 }
 
 // signAs settles the role an entry is made in and, where there is a by, the one

@@ -35,7 +35,7 @@ type tileView struct {
 	State       string
 	Big         string
 	Lines       []string
-	Keeps       string // that nothing is erased
+	Keeps       string // that its clips stay on it
 	Bar         bool
 	Listing     bool  // the total still grows: a bar would promise too much
 	Done, Total int64 // of the bar: bytes, or clips
@@ -53,7 +53,7 @@ func viewOf(s ingest.Status, lang, policy string) *dockView {
 	v := &dockView{Log: message.Line(s.Log), Authority: message.Line(s.Authority), Size: s.Size, Grid: gridFor(len(s.Bays))}
 	for _, b := range s.Bays {
 		t := tileOf(b, lang)
-		if policy == configs.PolicyDock && t.Class == "free" && b.Listed > 0 {
+		if policy == configs.PolicyDock && t.Class == "free" && b.Listed > 0 && b.Erase == nil {
 			t.Keeps = message.T(lang, "board.keeps")
 		}
 		switch t.Class {
@@ -184,6 +184,8 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
 		t.State = message.T(lang, "bay.hangs")
 		t.Lines = append(t.Lines, putBack(b, lang))
+	case b.Erase != nil && b.Erase.Busy:
+		t.Class, t.Big, t.State = "work", message.T(lang, "board.moment"), message.T(lang, "bay.erasing")
 	case !b.MayTake:
 		t.Class, t.Big, t.Bar = "work", message.T(lang, "board.remove"), true
 		if storing(b) {
@@ -205,7 +207,34 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 	if b.Reason != "" {
 		t.Lines = append(t.Lines, message.Line(b.Reason))
 	}
+	if words := ErasingText(b, lang); words != "" {
+		t.Lines = append(t.Lines, words)
+	}
 	return t
+}
+
+// ErasingText says how far the erasing of a camera is, and why files stay; ""
+// where nothing is erased.
+func ErasingText(b ingest.BayStatus, lang string) string {
+	if b.Erase == nil {
+		return ""
+	}
+	var words []string
+	if b.Erase.Erased > 0 || b.Erase.Left == 0 {
+		words = append(words, message.N(lang, "erase.gone", b.Erase.Erased))
+	}
+	if b.Erase.Left > 0 && !b.Erase.Busy {
+		words = append(words, message.N(lang, "erase.left", b.Erase.Left, EraseText(b.Erase.Reason, lang)))
+	}
+	return strings.Join(words, message.T(lang, "erase.and"))
+}
+
+// EraseText is the reason for which files stay on a camera.
+func EraseText(reason, lang string) string {
+	if key := "erase.why." + reason; message.Has(key) {
+		return message.T(lang, key)
+	}
+	return message.Line(reason)
 }
 
 func putBack(b ingest.BayStatus, lang string) string {

@@ -19,7 +19,7 @@ import (
 
 // alarmCodes are all alarms, the gravest first: screens have room for a few.
 var alarmCodes = []string{
-	"stopped", "log_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "late",
+	"stopped", "log_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "erase_back", "erase_differs", "late",
 	"store_denied", "store_no_bucket", "store_unlocked", "store_skewed", "store_stranger", "store_full", "store_unreachable",
 	"store_waits_consent", "queue_old", "clock_off", "disk_low", "camera_clock", "usb_refused", "source_changed", HoldSame, HoldUnknown, "device_differs",
 	"device_gone", "device_hangs", "device_unreadable", "device_error",
@@ -105,7 +105,7 @@ func alarmKey(code string, args []string) string {
 	switch {
 	case code == "late" || code == "clock_off":
 		args = nil
-	case (code == "device_error" || code == "camera_clock") && len(args) > 1:
+	case (code == "device_error" || code == "camera_clock" || code == "erase_differs") && len(args) > 1:
 		args = args[:1]
 	}
 	return strings.Join(append([]string{code}, args...), "\x00")

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,7 +27,7 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 	case "clip.exported":
 		return c.applyStatement(e)
 	case "docking.closed":
-		return c.applyClosed(e)
+		return errors.Join(c.applyClosed(e), c.applyEnd(e))
 	case "device.clock":
 		return c.applyClock(e)
 	case "store.agreed":
@@ -37,6 +38,8 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyForgotten(e)
 	case "bay.bound":
 		return c.applyBound(e, record)
+	case "erase.begun", "erase.ended", "erase.stopped", "clip.erased", "clip.held":
+		return c.applyErase(e, record)
 	}
 	return nil
 }

@@ -85,10 +85,7 @@ func (s *Station) dock(ctx context.Context, at berth) {
 	}
 	name = r.bayName()
 	switch {
-	case err == nil:
-		s.logger.Info("docking complete", "camera", printable(at.shown), "size", b.status().Bytes)
-		s.alarms.clear("device_gone", name)
-		s.cameraRead(b.status())
+	case err == nil: // and it is gone since
 	case errors.Is(err, errHeld):
 		s.logger.Info("held camera taken out", "camera", printable(at.shown))
 	case errors.Is(err, device.ErrGone):
@@ -135,8 +132,17 @@ func (s *Station) journey(ctx context.Context, r *resident, at berth) error {
 	}
 	defer func() { _ = tree.Close() }()
 	s.journeying(r, true)
-	defer s.journeying(r, false)
-	return s.newDocking(tree, r.bay, at.shown, wishes{actor: "dock"}).in(r).run(ctx)
+	d := s.newDocking(tree, r.bay, at.shown, wishes{actor: "dock"}).in(r)
+	err = d.run(ctx)
+	s.journeying(r, false)
+	if err != nil {
+		return err
+	}
+	s.logger.Info("docking complete", "camera", printable(at.shown), "size", r.bay.status().Bytes)
+	s.alarms.clear("device_gone", r.bayName())
+	s.cameraRead(r.bay.status())
+	d.linger(ctx)
+	return nil
 }
 
 // guessRole settles the role of a file whose name no profile knows: what holds

@@ -41,6 +41,7 @@ type docking struct {
 	verdict    verdict           // whose the camera is
 	self       *resident         // its stay in a bay, nil for a folder that was named
 	incomplete bool              // part of the camera could not be listed
+	complete   bool              // it was listed and read to its end
 	opened     int64             // its docking.opened entry
 	clock      clockwork
 	usb        usbFacts // of a camera on the bus
@@ -58,6 +59,7 @@ type docking struct {
 	retry       []device.File
 	counts      Summary
 	known       []int64          // clips of a oneshot that the dock had already
+	claims      map[string]claim // path to what was read whole, for who would erase it
 	tally       map[string]int64 // outcomes of files no longer listed
 	storedBytes int64
 	slots       chan struct{} // one for each clip being committed

@@ -183,6 +183,7 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 		return err
 	}
 	s.storeShown(c)
+	s.erasing.news.wake() // what was read back counts once the log that says so is shown
 	return nil
 }
 

@@ -95,6 +95,7 @@ func (d *docking) remember(ctx context.Context, f device.File, g got) error {
 func (d *docking) recorded(f device.File, n int64, g got, state string) {
 	d.mu.Lock()
 	d.outcome[f.Path] = state
+	d.claim(f, n, g)
 	d.mu.Unlock()
 	d.bay.update(func(b *BayStatus) {
 		b.Done++

@@ -101,6 +101,7 @@ type Station struct {
 	hooks   turns        // one hook at a time in each bay
 
 	contacts *contacts // of the places where devices come and go
+	erasing  erasing
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
@@ -157,6 +158,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	s.change.init()
 	s.reconfigured.init()
 	s.seats.changed.init()
+	s.erasing.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}

@@ -122,6 +122,35 @@ type BayStatus struct {
 	Hold       string    `json:"hold,omitempty"`   // while it is held: HoldSame or HoldUnknown
 	Opened     time.Time `json:"opened"`
 	Closed     time.Time `json:"closed,omitzero"`
+
+	Erase *EraseStatus `json:"erase,omitempty"` // nil where nothing is erased by configuration
+}
+
+// EraseStatus is how far the erasing of a docked camera is.
+type EraseStatus struct {
+	Busy   bool   `json:"busy"`             // files are being removed at this moment
+	Erased int    `json:"erased"`           // files of this docking
+	Left   int    `json:"left"`             // that were read and are still on the camera
+	Reason string `json:"reason,omitempty"` // why the first of them is: a word that has a message
+}
+
+// EraseOrder asks for a docked camera to be erased now, as far as it may.
+type EraseOrder struct {
+	Device string `json:"device"` // neutral id
+	Reason string `json:"reason"`
+	Actor  string `json:"actor"`
+}
+
+// EraseResult is what became of an order.
+type EraseResult struct {
+	Erased int         `json:"erased"`
+	Left   []EraseLeft `json:"left"`
+}
+
+// EraseLeft counts the files that stay for one reason.
+type EraseLeft struct {
+	Reason string `json:"reason"`
+	Files  int    `json:"files"`
 }
 
 // QueueStatus is what still waits for one store.

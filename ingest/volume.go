@@ -63,6 +63,16 @@ type volume struct {
 
 func (v *volume) Identities() []device.Identity { return v.ids }
 
+// Erase removes one file through the helper. One that was not started for that
+// is a camera that cannot be written.
+func (v *volume) Erase(ctx context.Context, r device.EraseRequest) error {
+	err := v.mounted.Erase(ctx, r)
+	if errors.Is(err, mounter.ErrNotAllowed) {
+		return fmt.Errorf("%w: start the mounter with --erase: %w", err, device.ErrReadOnly)
+	}
+	return err
+}
+
 func (v *volume) Close() error { return errors.Join(v.Folder.Close(), v.mounted.Close()) }
 
 // claims are the block devices that the mounter mounts for this dock, so that

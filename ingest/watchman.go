@@ -55,6 +55,7 @@ func (s *Station) patrol() {
 	s.judgeDisk()
 	s.judgeQueues()
 	s.judgeClock()
+	s.judgeErasing()
 	if len(s.conf().Alarms.Command) == 0 {
 		s.alarms.clear("alarm_command")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/manifest"
 )
 
 // statement is what the record of an entry about a clip may hold.
@@ -20,6 +21,9 @@ type statement struct {
 // custodyNote says what an entry changed, why and for whom, as far as its record
 // tells. A record that was erased, or is of another kind, tells nothing.
 func (a *app) custodyNote(c ingest.Custody) string {
+	if c.Type == "clip.erased" {
+		return a.erasedNote(c)
+	}
 	var s statement
 	if c.Record == "" || json.Unmarshal([]byte(c.Record), &s) != nil {
 		return ""
@@ -35,6 +39,16 @@ func (a *app) custodyNote(c ingest.Custody) string {
 		words = append(words, a.say("show.reason", message.Line(s.Reason)))
 	}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), "; ")
+}
+
+// erasedNote says whether the camera was seen to erase a clip.
+func (a *app) erasedNote(c ingest.Custody) string {
+	e, err := manifest.ParseEntry([]byte(c.Entry))
+	key := "show.erased." + e.Fields.Str("result")
+	if err != nil || !message.Has(key) {
+		return ""
+	}
+	return a.say(key, message.Line(e.Fields.Str("device")))
 }
 
 // changed names the fields that a change of tags sets, with their new values.

@@ -19,7 +19,7 @@ func (a *app) deviceCmd() *cobra.Command {
 		Short: a.say("cmd.device.list"),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listDevices(cmd) },
-	}, a.registerCmd(), a.forgetCmd(), a.probeCmd(), a.deviceClockCmd())
+	}, a.registerCmd(), a.forgetCmd(), a.probeCmd(), a.deviceClockCmd(), a.eraseCmd())
 }
 
 // deviceLine is a registered device in JSON.

@@ -40,6 +40,9 @@ var (
 	errUnproved = errors.New("nothing was checked")
 	// errUnwell says that doctor found something; it has been told.
 	errUnwell = errors.New("something needs a person")
+	// errKept says that files stay on a camera that was to be erased; each
+	// reason has been told.
+	errKept = errors.New("files stay on the camera")
 )
 
 // usageError reads as it is and is errUsage.
@@ -65,7 +68,7 @@ func codeOf(err error) int {
 		return exitDone
 	case errors.Is(err, errUsage):
 		return exitUsage
-	case errors.Is(err, errPartly):
+	case errors.Is(err, errPartly), errors.Is(err, errKept):
 		return exitPartly
 	case errors.Is(err, errKeyForm), errors.Is(err, errUnproved), errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
 		errors.Is(err, manifest.ErrUntrusted), errors.Is(err, manifest.ErrForked):
@@ -87,6 +90,7 @@ var known = []struct {
 	{access.ErrDenied, "err.denied"},
 	{ingest.ErrNoClip, "err.no_clip"},
 	{ingest.ErrNoDevice, "err.no_device"},
+	{ingest.ErrNoCamera, "err.no_camera"},
 	{ingest.ErrNoState, "err.no_state"},
 	{ingest.ErrUnstable, "err.unstable"},
 	{ingest.ErrFull, "err.full"},

@@ -30,6 +30,12 @@ func (o own) StateClock(ctx context.Context, r ingest.ClockRequest) error {
 	return o.Station.StateClock(ctx, r)
 }
 
+// EraseDevice implements console.Desk.
+func (o own) EraseDevice(ctx context.Context, r ingest.EraseOrder) (ingest.EraseResult, error) {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.EraseDevice(ctx, r)
+}
+
 // Export implements console.Desk.
 func (o own) Export(ctx context.Context, r ingest.ExportRequest) ([]string, error) {
 	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)

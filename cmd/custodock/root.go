@@ -55,7 +55,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 // tell writes an error that the command has not shown by itself.
 func (a *app) tell(cmd *cobra.Command, err error) {
-	if err == nil || errors.Is(err, errUnwell) {
+	if err == nil || errors.Is(err, errUnwell) || errors.Is(err, errKept) {
 		return
 	}
 	if errors.Is(err, errPartly) {

@@ -109,11 +109,16 @@ func (a *app) bays(bays []ingest.BayStatus) string {
 			note = a.say("status.held")
 		case b.State == ingest.BayHangs:
 			note = a.say("board.hangs")
+		case b.Erase != nil && b.Erase.Busy:
+			note = a.say("board.moment")
 		case b.MayTake:
 			note = a.say("status.take")
 		}
 		if b.Reason != "" {
 			note += ": " + message.Line(b.Reason)
+		}
+		if words := console.ErasingText(b, a.lang); words != "" {
+			note += "; " + words
 		}
 		name := b.Bay
 		if name == "" {

@@ -35,6 +35,8 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0},
 		{errors.New("anything"), 1},
 		{ingest.ErrNoClip, 1},
+		{ingest.ErrNoCamera, 1},
+		{errKept, 3},
 		{&ingest.HeldError{PID: 1}, 1},
 		{console.ErrNoDaemon, 1},
 		{usagef("no"), 2},

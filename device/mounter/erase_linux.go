@@ -109,7 +109,7 @@ func eligible(st *unix.Stat_t, size int64) error {
 	case st.Nlink != 1:
 		return fmt.Errorf("it has %d names: %w", st.Nlink, device.ErrUnsafe)
 	case st.Mode&0o222 == 0:
-		return fmt.Errorf("the camera protects it (read-only): %w", ErrNotAllowed)
+		return fmt.Errorf("the camera protects it (read-only): %w", ErrProtected)
 	case st.Size != size:
 		return fmt.Errorf("it has %d bytes, not %d: %w", st.Size, size, ErrChanged)
 	}

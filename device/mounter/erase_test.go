@@ -98,7 +98,7 @@ func TestEraseRefuses(t *testing.T) {
 		{"longer", "a.mp4", clip + "x", ErrChanged},
 		{"absent", "b.mp4", clip, ErrChanged},
 		{"below a file", "a.mp4/b.mp4", clip, ErrChanged},
-		{"protected", "locked.mp4", clip, ErrNotAllowed},
+		{"protected", "locked.mp4", clip, ErrProtected},
 		{"two names", "two.mp4", clip, device.ErrUnsafe},
 		{"link", "link.mp4", clip, device.ErrUnsafe},
 		{"through a link", "DCIM/a.mp4", clip, device.ErrUnsafe},

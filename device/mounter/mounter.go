@@ -52,21 +52,14 @@ var (
 	// ErrGone says that the device is no longer there.
 	ErrGone = device.ErrGone
 
-	// ErrChanged says that the bytes on the device are not those that were to
-	// be erased. Nothing was touched.
-	ErrChanged = errors.New("the file on the device differs; nothing was erased")
-
-	// ErrReadOnly says that the device cannot be written: its lock is set, or
-	// its file system must not be.
-	ErrReadOnly = errors.New("the device cannot be written; nothing was erased")
+	// ErrChanged, ErrReadOnly and ErrProtected are those of the device.
+	ErrChanged   = device.ErrChanged
+	ErrReadOnly  = device.ErrReadOnly
+	ErrProtected = device.ErrProtected
 )
 
 // EraseRequest names a file of a mounted volume and what must be in it.
-type EraseRequest struct {
-	Path   string // relative to the root of the volume, raw bytes
-	Size   int64  // bytes
-	SHA256 [32]byte
-}
+type EraseRequest = device.EraseRequest
 
 // maxLine is the longest request or reply, in bytes. Linux has no path longer
 // than 4 KiB that one call can open, and no label longer than 256 bytes.
@@ -121,6 +114,7 @@ var codes = []struct {
 	{"filesystem", ErrFilesystem},
 	{"changed", ErrChanged},
 	{"read_only", ErrReadOnly},
+	{"protected", ErrProtected},
 }
 
 // codeFailed is any other error.

@@ -83,7 +83,7 @@ func explainWrite(err error) error {
 	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("the file system takes no writes: %w: %w", err, ErrReadOnly)
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("the file system protects the file: %w: %w", err, ErrNotAllowed)
+		return fmt.Errorf("the file system protects the file: %w: %w", err, ErrProtected)
 	}
 	return explain(err)
 }

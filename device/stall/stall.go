@@ -107,6 +107,9 @@ func (t *Tree) fail(what string, after time.Duration) error {
 	return t.hung.Load()
 }
 
+// Behind is the tree itself. What is called on it may hang.
+func (t *Tree) Behind() device.Tree { return t.tree }
+
 // Path is that of the tree.
 func (t *Tree) Path() string { return t.tree.Path() }
 

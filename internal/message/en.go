@@ -1,6 +1,6 @@
 package message
 
-var english = map[string]string{
+var englishBase = map[string]string{
 	"other": "中文",
 
 	// The board.

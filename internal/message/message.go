@@ -4,6 +4,7 @@ package message
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,6 +16,20 @@ const (
 	English = "en"
 	Chinese = "zh"
 )
+
+// english and chinese are all sentences, by key.
+var (
+	english = join(englishBase, englishErase)
+	chinese = join(chineseBase, chineseErase)
+)
+
+func join(tables ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
+}
 
 // T returns the sentence for key with args put in. A key that is missing shows
 // itself, which the tests of this package rule out for keys in the code.

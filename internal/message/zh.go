@@ -1,6 +1,6 @@
 package message
 
-var chinese = map[string]string{
+var chineseBase = map[string]string{
 	"other": "English",
 
 	// 看板
