@@ -186,7 +186,7 @@ func TestResumeRefused(t *testing.T) {
 			okay(t, os.Truncate(file, p.Size-5), os.Chtimes(file, time.Time{}, time.Unix(0, p.ModTime)))
 		},
 		"another device": func(_ *testing.T, _ *Station, b *broken, _ string, _ partial) {
-			b.ids = append(b.ids, device.Identity{Kind: device.FSUUID, Value: "ABCD-0002"})
+			b.ids = append(b.ids, device.Identity{Kind: device.ByProfile, Value: "2222223"})
 		},
 		"SM3 is asked for": func(_ *testing.T, s *Station, _ *broken, _ string, _ partial) {
 			cfg := *s.conf()
