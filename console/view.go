@@ -145,7 +145,8 @@ func BayText(b ingest.BayStatus, lang string) string {
 	return message.Line(b.State)
 }
 
-func tileOf(b ingest.BayStatus, lang string) tileView {
+// newTile is what a tile shows of a docking in whatever state.
+func newTile(b ingest.BayStatus, lang string) tileView {
 	t := tileView{
 		Bay: message.Line(b.Bay), Device: message.Line(b.Device), State: BayText(b, lang),
 		Done: int64(b.Done), Total: int64(b.Listed), Count: message.T(lang, "board.count", b.Done, b.Listed),
@@ -159,6 +160,11 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		t.Done, t.Total = min(b.Bytes, b.TotalBytes), b.TotalBytes
 		t.Count = message.T(lang, "board.bytes", b.Done, b.Listed, message.Size(t.Done), message.Size(t.Total))
 	}
+	return t
+}
+
+func tileOf(b ingest.BayStatus, lang string) tileView {
+	t := newTile(b, lang)
 	switch {
 	case b.Drop:
 		t.Class, t.Big = "drop", message.T(lang, "board.drop.big")

@@ -1,8 +1,24 @@
 package message
 
-// deviceWords are the sentences about devices, bays and whose a camera is, in
+// deviceWords are the sentences about devices, bays, whose a camera is, and why a
+// function of a USB device is not used, in
 // English and Chinese.
 var deviceWords = map[string][2]string{
+	"usb.hid":                 {"a keyboard, mouse or other input device", "键盘、鼠标或其他输入设备"},
+	"usb.network":             {"a network adapter", "网络适配器"},
+	"usb.modem":               {"a modem or serial line", "调制解调器或串口"},
+	"usb.hub":                 {"a hub and something else in one", "集线器与其他功能合为一体"},
+	"usb.printer":             {"a printer", "打印机"},
+	"usb.video":               {"a webcam, microphone or loudspeaker", "网络摄像头、麦克风或扬声器"},
+	"usb.smartcard":           {"a smart card reader", "智能卡读卡器"},
+	"usb.wireless":            {"a radio, such as Bluetooth", "蓝牙等无线设备"},
+	"usb.storage":             {"storage of a kind that is not read", "不支持读取的存储类型"},
+	"usb.image":               {"a camera or scanner of a kind that is not read", "不支持读取的相机或扫描仪类型"},
+	"usb.vendor":              {"a function of the maker's own, which no profile allows", "厂商自定义功能，设备档案未予允许"},
+	"usb.unknown":             {"a function that a camera has no need of", "执法记录仪不需要的功能"},
+	"usb.damaged":             {"its descriptors do not hold together", "设备描述符已损坏"},
+	"usb.empty":               {"it has no function at all", "设备没有任何功能"},
+	"usb.driver":              {"a driver took it that does not fit what it says it is", "接管它的驱动与其自称的类型不符"},
 	"bay.held":                {"Held", "已暂停"},
 	"board.held":              {"ASK YOUR ADMIN", "请联系管理员"},
 	"board.held.none":         {"Nothing is copied from this camera yet", "尚未采集此设备的任何文件"},
