@@ -63,7 +63,7 @@ func (d *docking) tellers() (stills, future []device.File) {
 		if facts.Role == clip.Still {
 			stills = append(stills, f)
 		}
-		if f.ModTime.After(now) || facts.Name.At.After(now.Add(-mostZone)) {
+		if f.ModTime.After(now) || facts.At.After(now.Add(-mostZone)) {
 			future = append(future, f)
 		}
 	}

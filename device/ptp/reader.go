@@ -68,10 +68,8 @@ func (r *Reader) Stat() (os.FileInfo, error) {
 		var info ObjectInfo
 		info, err = r.s.describe(r.ctx, o.handle, o.epoch)
 		if errors.Is(err, errAnew) {
-			if moved := r.relocate(); moved == nil {
+			if err = r.relocate(); err == nil {
 				continue
-			} else {
-				err = moved
 			}
 		}
 		if err == nil && (info.Format == formatFolder || info.Name != o.info.Name) {

@@ -44,10 +44,8 @@ func (r *Reader) stream(p []byte) (int, error) {
 			return err
 		})
 		if errors.Is(err, errAnew) {
-			if moved := r.relocate(); moved == nil {
+			if err = r.relocate(); err == nil {
 				continue
-			} else {
-				err = moved
 			}
 		}
 		if err != nil {

@@ -1,8 +1,7 @@
 package message
 
 // deviceWords are the sentences about devices, bays, whose a camera is, and why a
-// function of a USB device is not used, in
-// English and Chinese.
+// function of a USB device is not used, in English and Chinese.
 var deviceWords = map[string][2]string{
 	"usb.hid":                 {"a keyboard, mouse or other input device", "键盘、鼠标或其他输入设备"},
 	"usb.network":             {"a network adapter", "网络适配器"},

@@ -137,7 +137,7 @@ func (c *Camera) send(op uint16, transaction uint32, data *content, code uint16,
 // data queues a data container that says length and has what data hold.
 func (c *Camera) data(op uint16, transaction uint32, data *content, length int64) {
 	said := uint32(0xFFFFFFFF)
-	if length+12 < 0xFFFFFFFF && !(c.Endless && op == Object) {
+	if length+12 < 0xFFFFFFFF && (!c.Endless || op != Object) {
 		said = uint32(length + 12)
 	}
 	head := header(said, 2, op, transaction)
