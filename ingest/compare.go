@@ -99,8 +99,11 @@ const (
 )
 
 // sampleAgain reads the samples of every file that was read and that the second
-// listing showed as the first did.
+// listing showed as the first did, where that does not mean reading them whole.
 func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []look) error {
+	if d.forward() {
+		return nil
+	}
 	for i, f := range d.files {
 		samples, read := d.samples[f.Path]
 		if looked[i] != lookSame || !read {

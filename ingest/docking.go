@@ -167,6 +167,9 @@ func (d *docking) readAll(ctx context.Context) error {
 func (d *docking) readSome(ctx context.Context, files []device.File, last bool) error {
 	reading, rctx := errgroup.WithContext(ctx)
 	reading.SetLimit(readersPerDocking)
+	if d.forward() {
+		reading.SetLimit(1)
+	}
 	var finishing errgroup.Group
 	for _, f := range files {
 		if rctx.Err() != nil {

@@ -84,7 +84,7 @@ func (d *docking) linger(ctx context.Context) {
 		d.s.logger.Error("look for what was erased", "stage", "erase", "camera", d.origin.device, "err", err)
 		return
 	}
-	tree, can := eraserOf(d.folder)
+	tree, can := able[eraser](d.folder)
 	if !can {
 		d.cannot()
 		return
@@ -108,17 +108,6 @@ func (d *docking) linger(ctx context.Context) {
 	if err := e.run(ctx); err != nil && ctx.Err() == nil {
 		d.s.logger.Error("erase", "stage", "erase", "camera", d.origin.device, "err", err)
 	}
-}
-
-// eraserOf finds what erases in a tree, or behind one that only bounds its calls.
-func eraserOf(t device.Tree) (eraser, bool) {
-	if e, can := t.(eraser); can {
-		return e, true
-	}
-	if wrapped, is := t.(interface{ Behind() device.Tree }); is {
-		return eraserOf(wrapped.Behind())
-	}
-	return nil, false
 }
 
 // cannot says so of a camera that would be erased if that were possible.

@@ -23,6 +23,26 @@ func (s *Station) openCamera(open func() (device.Tree, error)) (device.Tree, err
 	return t, nil
 }
 
+// able finds what a tree can do besides, in itself or behind one that only bounds
+// its calls.
+func able[T any](t device.Tree) (T, bool) {
+	if does, can := t.(T); can {
+		return does, true
+	}
+	if bounded, is := t.(interface{ Behind() device.Tree }); is {
+		return able[T](bounded.Behind())
+	}
+	var none T
+	return none, false
+}
+
+// forward reports whether a camera gives a file only from its start to its end,
+// one at a time: looking at a part of one costs as much as reading it.
+func (d *docking) forward() bool {
+	t, can := able[interface{ Sequential() bool }](d.folder)
+	return can && t.Sequential()
+}
+
 // lost tells the end of a docking, by a device that left or that hangs, from a
 // file that cannot be read.
 func (d *docking) lost(ctx context.Context, err error) error {

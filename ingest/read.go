@@ -72,7 +72,7 @@ func (d *docking) lookUp(f device.File) (last seen, found bool) {
 // mayskip reports whether everything but the bytes says that f is what it was:
 // two identity sources of the device, path, size, raw time, and a recent read.
 func (d *docking) mayskip(last seen, f device.File) bool {
-	return len(d.identities) >= 2 && slices.Equal(last.Identities, d.identities) &&
+	return len(d.identities) >= 2 && !d.forward() && slices.Equal(last.Identities, d.identities) &&
 		last.Size == f.Size && last.ModTime == f.ModTime.UnixNano() &&
 		d.s.now().Sub(last.Read).Abs() < time.Duration(d.s.conf().RereadDays)*24*time.Hour &&
 		d.s.spooled(last.N)
