@@ -19,7 +19,7 @@ var deviceWords = map[string][2]string{
 	"usb.empty":               {"it has no function at all", "设备没有任何功能"},
 	"usb.driver":              {"a driver took it that does not fit what it says it is", "接管它的驱动与其自称的类型不符"},
 	"bay.held":                {"Held", "已暂停"},
-	"board.held":              {"ASK YOUR ADMIN", "请联系管理员"},
+	"board.held":              {"ASK YOUR ADMIN", "请找管理员"},
 	"board.held.none":         {"Nothing is copied from this camera yet", "尚未采集此设备的任何文件"},
 	"hold.same_identity":      {"It says that it is a camera that is docked already", "此设备与已插入的另一台设备身份相同"},
 	"hold.device_unknown":     {"The dock does not know this kind of camera", "采集站不认识此类设备"},

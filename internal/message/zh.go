@@ -22,7 +22,7 @@ var chineseBase = map[string]string{
 	"board.putback.many":   "还有 %d 个文件未保存",
 	"board.putback.none":   "采集尚未完成",
 	"board.drop":           "投放文件夹",
-	"board.hangs":          "设备无响应，请拔出后重新插入",
+	"board.hangs":          "无响应，请拔出重插",
 	"board.gone":           "取走过早，请插回",
 	"board.keeps":          "文件仍保留在设备上",
 	"board.drop.big":       "接收中",
