@@ -23,6 +23,7 @@ type bay struct {
 	st      BayStatus
 	waiting map[int64]bool // clips of this docking that wait for a store
 	closed  bool
+	broken  bool // the docking ended with an error
 }
 
 func (b *bay) update(f func(*BayStatus)) {

@@ -151,7 +151,7 @@ func seenName(f device.File, outcome string, samples clip.Digest) nameSeen {
 // finish puts the end of a docking on the bay.
 func (b *bay) finish(failed error, now time.Time) {
 	b.update(func(st *BayStatus) {
-		b.closed = true
+		b.closed, b.broken = true, failed != nil
 		st.Closed = now
 		st.Remaining = max(0, st.Listed-st.Done)
 		switch {
@@ -167,14 +167,26 @@ func (b *bay) finish(failed error, now time.Time) {
 	})
 }
 
+// reopen begins anew what is said of a camera whose docking was not opened and
+// is tried again: until that ends, nobody may be told to take it.
+func (b *bay) reopen() {
+	b.update(func(st *BayStatus) {
+		b.closed, b.broken = false, false
+		st.State, st.MayTake, st.Closed, st.Reason = BayScanning, false, time.Time{}, ""
+		st.Failed, st.Remaining, st.TotalBytes = 0, 0, 0
+	})
+}
+
 // settle says that the camera may be taken once the policy is met; b.mu is held.
+// One that left or hangs stays that whatever the stores say later.
 func (b *bay) settle() {
-	if !b.closed || b.st.State == BayGone || b.central && len(b.waiting) > 0 || b.st.Drop {
+	left := b.st.State == BayGone || b.st.State == BayHangs
+	if !b.closed || left || b.central && len(b.waiting) > 0 || b.st.Drop {
 		return
 	}
 	b.st.MayTake = true
 	b.st.State = BayDone
-	if b.st.Remaining > 0 || b.st.Failed+b.st.Unstable > 0 {
+	if b.broken || b.st.Remaining > 0 || b.st.Failed+b.st.Unstable > 0 {
 		b.st.State = BayError
 	}
 }

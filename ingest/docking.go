@@ -83,7 +83,7 @@ func (d *docking) run(ctx context.Context) error {
 		d.s.reading.Add(-1)
 		d.s.change.wake()
 	}()
-	d.bay.update(func(b *BayStatus) { b.State = BayScanning })
+	d.bay.reopen()
 	err := d.scan(ctx)
 	opening := ctx
 	if err != nil {

@@ -41,10 +41,11 @@ func (e *erasure) act(ctx context.Context, batch []claim, o *EraseOrder) error {
 		return fmt.Errorf("announce an erasing: %w", err)
 	}
 	e.d.bay.update(func(b *BayStatus) { b.Erase = &EraseStatus{Busy: true, Erased: e.erased, Left: len(e.left)} })
-	j := e.d.judge(o != nil)
 	var out outcome
 	for i, f := range batch {
-		e.one(ctx, j, f, rows[i], &out)
+		// Anew for each: a file of gigabytes takes its time, and meanwhile the
+		// configuration, a store or the owner may be another.
+		e.one(ctx, e.d.judge(o != nil), f, rows[i], &out)
 	}
 	if err := e.end(context.WithoutCancel(ctx), out); err != nil {
 		return fmt.Errorf("enter what was erased: %w", err)

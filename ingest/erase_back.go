@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -86,7 +87,9 @@ func (d *docking) findErased(ctx context.Context) (f found, err error) {
 func (d *docking) find(p pending, f *found) {
 	c, read := d.claims[p.path]
 	listed := slices.ContainsFunc(d.files, func(l device.File) bool { return l.Path == p.path })
-	skipped := slices.ContainsFunc(d.skipped, func(l device.Skipped) bool { return l.Path == p.path })
+	skipped := slices.ContainsFunc(d.skipped, func(l device.Skipped) bool {
+		return l.Path == p.path || strings.HasPrefix(p.path, l.Path+"/") // a folder that was not entered
+	})
 	switch {
 	case read && c.n == p.row.N:
 		f.there = append(f.there, keptFile{clipName(d.s.log, p.row.N), whyFailed})

@@ -154,26 +154,34 @@ func words(kinds []string) string {
 
 // settleOwner says whose the camera is by all that is known of it so far.
 func (d *docking) settleOwner() {
-	strong := d.identities
-	told := slices.Clone(d.told)
-	for _, id := range strong {
-		if id.Kind == device.ByProfile {
-			told = append(told, id)
-		}
-	}
-	v := judge(d.s.knownDevices(), told, strong)
+	v := d.ownerNow()
 	d.origin, d.verdict = d.base, v
 	if v.device != nil {
 		d.origin.register(v.device.Device)
 	}
 }
 
+// ownerNow is whose the camera is by the registrations of this moment.
+func (d *docking) ownerNow() verdict {
+	told := slices.Clone(d.told)
+	for _, id := range d.identities {
+		if id.Kind == device.ByProfile {
+			told = append(told, id)
+		}
+	}
+	return judge(d.s.knownDevices(), told, d.identities)
+}
+
 // certain reports whether the camera is beyond doubt the registered device it
 // is taken for: two independent sources agree with the registration and none
-// contradicts. Only then may anything be removed from it.
+// contradicts. Only then may anything be removed from it. A registration that
+// ended or became another's since the docking began does not count any more.
 func (d *docking) certain() bool {
-	return d.verdict.device != nil && d.verdict.doubt == nil && len(d.verdict.sources) >= 2
+	now := d.ownerNow()
+	return d.verdict.certain() && now.certain() && now.device.ID == d.verdict.device.ID
 }
+
+func (v verdict) certain() bool { return v.device != nil && v.doubt == nil && len(v.sources) >= 2 }
 
 // acquisition finds the clip that a file of this docking already is. What was
 // taken from the same file system before its camera was registered is known too.

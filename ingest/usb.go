@@ -120,27 +120,36 @@ func (p *usbPorts) look(again func()) error {
 		return err
 	}
 	p.tellRefused(devices)
-	there := map[plugged]bool{}
+	busy, todo := map[plugged]bool{}, map[plugged]func(context.Context){}
 	for _, dev := range devices {
 		for at, work := range p.works(dev) {
-			there[at] = true
-			switch {
-			case p.docked[at] != nil:
-			case dev.Busy:
-				again()
-			case at.volume == "" || p.ours(at.volume):
-				p.begin(at, work)
-			}
+			busy[at], todo[at] = dev.Busy, work
 		}
 	}
+	p.end(todo)
+	for at, work := range todo {
+		switch {
+		case p.docked[at] != nil:
+		case busy[at]:
+			again()
+		case at.volume == "" || p.ours(at.volume):
+			p.begin(at, work)
+		}
+	}
+	return nil
+}
+
+// end takes leave of what is not there any more. It comes before what is new: a
+// camera that was put back at once can have the device number that it had, and
+// what it claims must not be dropped for the one that left.
+func (p *usbPorts) end(there map[plugged]func(context.Context)) {
 	for at, cancel := range p.docked {
-		if !there[at] {
+		if there[at] == nil {
 			cancel(device.ErrGone)
 			delete(p.docked, at)
 			p.s.claims.drop(at.volume)
 		}
 	}
-	return nil
 }
 
 // works are what there is to do for a device: a docking for each volume, one for

@@ -153,7 +153,7 @@ func TestUnitsAgreeWithTheProgram(t *testing.T) {
 		t.Errorf("the daemon looks at %s, the helper listens on %s", configs.DefaultMounter, mounter.DefaultSocket)
 	}
 	for file, lines := range map[string][]string{
-		"custodock-mounter.service": {"RuntimeDirectory=" + filepath.Base(filepath.Dir(mounter.DefaultSocket)), "Group=" + dockUser},
+		"custodock-mounter.service": {"RuntimeDirectory=" + filepath.Base(filepath.Dir(mounter.DefaultSocket)), "RuntimeDirectoryPreserve=yes", "Group=" + dockUser},
 		"custodock.service":         {"User=" + dockUser},
 		"custodock.socket":          {"ListenStream=" + configs.Default().Board},
 	} {

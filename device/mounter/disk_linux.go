@@ -78,6 +78,9 @@ func (d *disk) openWhole(s *server, dir string) error {
 			return fmt.Errorf("disk of block device %s: %w: %w", d.id, err, ErrGone)
 		}
 		whole = strings.TrimSpace(string(number))
+		if err := s.alone(filepath.Dir(dir)); err != nil {
+			return err
+		}
 		if _, d.whole, err = s.open(filepath.Dir(dir), whole, 0); err != nil {
 			return err
 		}
@@ -86,6 +89,35 @@ func (d *disk) openWhole(s *server, dir string) error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	return d.setReadOnly(true)
+}
+
+// alone refuses a disk of which something else uses another part, such as the
+// one that this machine was started from: the lock of the whole disk would fall
+// on that part too. Parts that are mounted here are read-only anyway.
+func (s *server) alone(disk string) error {
+	entries, err := os.ReadDir(disk)
+	if err != nil {
+		return fmt.Errorf("list the parts of %s: %w: %w", filepath.Base(disk), err, ErrGone)
+	}
+	for _, e := range entries {
+		dir := filepath.Join(disk, e.Name())
+		if _, err := os.Stat(filepath.Join(dir, "partition")); err != nil {
+			continue
+		}
+		number, err := os.ReadFile(filepath.Join(dir, "dev"))
+		id := strings.TrimSpace(string(number))
+		if err != nil || s.has(id) {
+			continue
+		}
+		_, part, err := s.open(dir, id, unix.O_EXCL)
+		if errors.Is(err, unix.EBUSY) {
+			return fmt.Errorf("another part of its disk is in use: %w", err)
+		}
+		if err == nil {
+			_ = part.Close() // nothing was written through it
+		}
+	}
+	return nil
 }
 
 // allowed goes by where the device hangs, never by what it says of itself.

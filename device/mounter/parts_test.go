@@ -1,6 +1,7 @@
 package mounter
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -74,6 +75,28 @@ func TestVolumesOfOneDiskTakeTurns(t *testing.T) {
 		if err == nil {
 			t.Error("the disk took a write")
 		}
+	}
+}
+
+// TestDiskInUse: a disk of which this machine uses another part is left alone,
+// since the lock of the disk would stop that part's writes as well.
+func TestDiskInUse(t *testing.T) {
+	c, parts := partitioned(t, 1)
+	point := folder(t)
+	must(t, unix.Mount(parts[0].node, point, "ext4", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH) })
+	if err := refused(t, serve(t, nil), parts[1].dev); !errors.Is(err, ErrBusy) {
+		t.Errorf("mounted beside a part in use: %v", err)
+	}
+	put(t, filepath.Join(point, "new"), "still writable", 0o644)
+	f, err := os.Open(filepath.Join(point, "new"))
+	must(t, err)
+	must(t, errors.Join(f.Sync(), f.Close(), unix.Unmount(point, 0)))
+	fd, err := unix.Open(c.node, unix.O_RDONLY, 0)
+	must(t, err)
+	defer func() { _ = unix.Close(fd) }()
+	if v, err := unix.IoctlGetInt(fd, unix.BLKROGET); err != nil || v != 0 {
+		t.Errorf("the disk was locked: %d, %v", v, err)
 	}
 }
 

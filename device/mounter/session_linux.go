@@ -86,6 +86,13 @@ func (s *server) claim(id string) error {
 	return nil
 }
 
+// has reports whether a volume is some connection's.
+func (s *server) has(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used[id]
+}
+
 // turn is held while the lock of a disk is changed and what that allows is done:
 // two volumes of one disk must not lock it under each other.
 func (s *server) turn(whole string) *sync.Mutex {
