@@ -95,9 +95,10 @@ func takesWhole(t testing.TB, bin string) error {
 // copiesAgain is P5: a clip whose sync failed is read from the camera again
 // before it is acknowledged; no sync is tried twice on the same copy.
 func copiesAgain(t testing.TB, bin string) error {
-	dir, files := camera(t, 1, 100_000, 1)
-	// The flipped byte counts how often the clip is read.
-	cam := testbench.Camera(t, dir, testbench.Fault{Path: files[0].Name, Kind: testbench.BitFlip, At: 50})
+	dir, files := camera(t, 1, 400_000, 1)
+	// The flipped byte counts how often the clip is read. It is none of those that
+	// are looked at again in the end.
+	cam := testbench.Camera(t, dir, testbench.Fault{Path: files[0].Name, Kind: testbench.BitFlip, At: 100_000})
 	d := newDock(t, bin, t.TempDir())
 	if r := d.run("init"); r.Code != 0 {
 		return errors.New(r.Stderr)
