@@ -145,8 +145,7 @@ func BayText(b ingest.BayStatus, lang string) string {
 	return message.Line(b.State)
 }
 
-// newTile is what a tile shows of a docking in whatever state.
-func newTile(b ingest.BayStatus, lang string) tileView {
+func tileOf(b ingest.BayStatus, lang string) tileView {
 	t := tileView{
 		Bay: message.Line(b.Bay), Device: message.Line(b.Device), State: BayText(b, lang),
 		Done: int64(b.Done), Total: int64(b.Listed), Count: message.T(lang, "board.count", b.Done, b.Listed),
@@ -160,11 +159,26 @@ func newTile(b ingest.BayStatus, lang string) tileView {
 		t.Done, t.Total = min(b.Bytes, b.TotalBytes), b.TotalBytes
 		t.Count = message.T(lang, "board.bytes", b.Done, b.Listed, message.Size(t.Done), message.Size(t.Total))
 	}
+	t.speak(b, lang)
+	if b.State == ingest.BayHeld {
+		return t // what else is known of it helps nobody
+	}
+	if t.Listing && t.Class == "work" {
+		t.Count = message.T(lang, "board.listing")
+		t.State = message.T(lang, "bay."+b.State)
+	}
+	if b.Reason != "" {
+		t.Lines = append(t.Lines, message.Line(b.Reason))
+	}
+	if words := ErasingText(b, lang); words != "" {
+		t.Lines = append(t.Lines, words)
+	}
 	return t
 }
 
-func tileOf(b ingest.BayStatus, lang string) tileView {
-	t := newTile(b, lang)
+// speak sets what a tile says from afar: its colour, its large words and what
+// belongs to them.
+func (t *tileView) speak(b ingest.BayStatus, lang string) {
 	switch {
 	case b.Drop:
 		t.Class, t.Big = "drop", message.T(lang, "board.drop.big")
@@ -184,7 +198,6 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 			t.Lines = append(t.Lines, message.T(lang, "hold."+b.Hold))
 		}
 		t.Lines = append(t.Lines, message.T(lang, "board.held.none"))
-		return t
 	case b.State == ingest.BayHangs:
 		t.Class, t.Big = "gone", message.T(lang, "board.hangs")
 		t.Count = message.T(lang, "board.count", b.Done, b.Listed)
@@ -206,17 +219,6 @@ func tileOf(b ingest.BayStatus, lang string) tileView {
 		t.Class, t.Big = "free", message.T(lang, "board.take")
 		t.Lines = append(t.Lines, safeLines(b, lang)...)
 	}
-	if t.Listing && t.Class == "work" {
-		t.Count = message.T(lang, "board.listing")
-		t.State = message.T(lang, "bay."+b.State)
-	}
-	if b.Reason != "" {
-		t.Lines = append(t.Lines, message.Line(b.Reason))
-	}
-	if words := ErasingText(b, lang); words != "" {
-		t.Lines = append(t.Lines, words)
-	}
-	return t
 }
 
 // ErasingText says how far the erasing of a camera is, and why files stay; ""

@@ -87,9 +87,9 @@ func (r ClockRequest) check() error {
 	return nil
 }
 
-// knowsDevice reports whether the configuration or a docking named the device.
+// knowsDevice reports whether a registration or a docking named the device.
 func (s *Station) knowsDevice(id string) bool {
-	if s.configured(id) {
+	if slices.ContainsFunc(s.knownDevices(), func(k enrolled) bool { return k.ID == id }) {
 		return true
 	}
 	var ids []string

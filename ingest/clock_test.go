@@ -219,6 +219,12 @@ func TestClockIsStated(t *testing.T) {
 	if len(entries) != 1 || entries[0].Actor != "admin" || !bytes.Contains(records[0], []byte("read off its screen")) || bytes.Contains(entries[0].Raw, []byte("screen")) {
 		t.Errorf("entered %+v", entries)
 	}
+	if _, err := w.Register(context.Background(), RegisterRequest{Match: Match{Serial: "QX7734A1"}, ID: "c900", Actor: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.StateClock(context.Background(), ClockRequest{Device: "c900", Reason: "r", Actor: "admin"}); err != nil {
+		t.Errorf("a device that was registered by an entry: %v", err)
+	}
 }
 
 // TestWhomToBelieve: what the camera says of its clock goes before what a

@@ -68,6 +68,9 @@ func (d *docking) open(ctx context.Context) error {
 		d.opened = e.N
 		return err
 	})
+	if d.verdict.device == nil {
+		d.base.device = d.origin.device // of a drop folder the owner is looked at again with each file
+	}
 	d.bay.update(func(b *BayStatus) { b.Device = d.origin.device })
 	d.s.cameraCame(d.bay.status())
 	return err

@@ -197,7 +197,7 @@ func TestDropFolder(t *testing.T) {
 	n := 0
 	err := s.Clips(context.Background(), Filter{}, func(v ClipView) error {
 		n++
-		if v.Path != "cam1/a.mp4" || v.Bay != "video" {
+		if v.Path != "cam1/a.mp4" || v.Bay != "video" || v.Device != st.Bays[0].Device || v.Device == "" {
 			t.Errorf("clip %+v", v)
 		}
 		return nil

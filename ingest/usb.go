@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -43,6 +44,7 @@ type usbPorts struct {
 	ctx    context.Context
 	group  *errgroup.Group
 	docked map[plugged]context.CancelCauseFunc
+	others map[plugged]bool // what something else mounted: theirs until they are pulled out
 
 	refused map[string]bool // bays with a device that is not let in whole
 }
@@ -60,7 +62,7 @@ type plugged struct {
 // something changed.
 func (s *Station) serveUSB(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	p := &usbPorts{s: s, bus: s.o.Bus, ctx: ctx, docked: map[plugged]context.CancelCauseFunc{}}
+	p := &usbPorts{s: s, bus: s.o.Bus, ctx: ctx, docked: map[plugged]context.CancelCauseFunc{}, others: map[plugged]bool{}}
 	var dockings errgroup.Group
 	p.group = &dockings
 	news := make(chan struct{}, 1)
@@ -132,7 +134,7 @@ func (p *usbPorts) look(again func()) error {
 		case p.docked[at] != nil:
 		case busy[at]:
 			again()
-		case at.volume == "" || p.ours(at.volume):
+		case at.volume == "" || p.ours(at):
 			p.begin(at, work)
 		}
 	}
@@ -150,6 +152,7 @@ func (p *usbPorts) end(there map[plugged]func(context.Context)) {
 			p.s.claims.drop(at.volume)
 		}
 	}
+	maps.DeleteFunc(p.others, func(at plugged, _ bool) bool { return there[at] == nil })
 }
 
 // works are what there is to do for a device: a docking for each volume, one for
@@ -181,16 +184,16 @@ func (p *usbPorts) unlock(ctx context.Context, dev usb.Device) {
 
 // ours reports whether the volume is for the mounter. Where there is none the
 // mount table decides, and what somebody else has mounted, such as an archive
-// disk, is left to them.
-func (p *usbPorts) ours(devID string) bool {
+// disk, is left to them; also when they unmounted it and it is about to be pulled out.
+func (p *usbPorts) ours(at plugged) bool {
 	socket := p.s.conf().Mounter
-	if socket == "" {
+	if socket == "" || p.others[at] {
 		return false
 	}
 	if _, err := os.Stat(socket); err != nil {
 		return false
 	}
-	return p.s.claims.claim(devID, func() bool {
+	return p.s.claims.claim(at.volume, func() bool {
 		table, err := os.Open(mount.Table)
 		if err != nil {
 			return true
@@ -198,7 +201,8 @@ func (p *usbPorts) ours(devID string) bool {
 		defer func() { _ = table.Close() }()
 		mounts, err := mount.Parse(table)
 		for _, m := range mounts {
-			if m.DevID == devID {
+			if m.DevID == at.volume {
+				p.others[at] = true
 				return false
 			}
 		}

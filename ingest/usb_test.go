@@ -208,6 +208,16 @@ func TestNoCamera(t *testing.T) {
 	if b := bayNamed(st, "1-1.3"); b.Bay != "" {
 		t.Errorf("a disk that is mounted elsewhere has a bay: %+v", b)
 	}
+	if err := unix.Unmount(point, 0); err != nil {
+		t.Fatal(err)
+	}
+	last, _ := usbCard(t, 1, nil)
+	last.Path, last.Number = "1-1.1", 10
+	bus.set(archive, taken, next, last)
+	st = until(t, s, "the last is done", func(st Status) bool { return bayNamed(st, "1-1.1").State == BayDone })
+	if b := bayNamed(st, "1-1.3"); b.Bay != "" || s.claims.has(taken.Volumes[0].DevID) {
+		t.Errorf("a disk that was unmounted elsewhere has a bay: %+v", b)
+	}
 }
 
 // TestTalk: a camera that speaks PTP is spoken to where it hangs.
