@@ -72,10 +72,14 @@ func (a *app) mounter(ctx context.Context, f mounterFlags, named bool) error {
 	if err := notify.Send(a.env, "READY=1"); err != nil {
 		log.Warn("say ready", "err", err)
 	}
+	o := mounter.Options{UID: uid, GID: gid, Erase: f.erase, Users: users, Log: log}
+	for _, st := range a.cfg.Stores {
+		if st.FSUUID != "" {
+			o.Archives = append(o.Archives, st.FSUUID)
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return mounter.Serve(ctx, l, mounter.Options{UID: uid, GID: gid, Erase: f.erase, Users: users, Log: log})
-	})
+	g.Go(func() error { return mounter.Serve(ctx, l, o) })
 	g.Go(func() error { return a.guard(ctx, log) })
 	return g.Wait()
 }

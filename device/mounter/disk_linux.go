@@ -7,11 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/custodock/custodock/device"
 )
 
 // usbBus is the name of a USB host's own folder in sysfs: whatever hangs on it
@@ -52,6 +55,10 @@ func (s *server) openDisk(id string) (*disk, error) {
 	}
 	if d.node, d.part, err = s.open(dir, id, unix.O_EXCL); err != nil {
 		return nil, err
+	}
+	if uuid := device.ReadSuperblock(d.part).UUID; slices.ContainsFunc(s.Archives, func(a string) bool { return strings.EqualFold(a, uuid) }) {
+		d.close()
+		return nil, fmt.Errorf("block device %s is an archive disk of this dock: a store is never a source: %w", id, ErrNotAllowed)
 	}
 	if err := d.openWhole(s, dir); err != nil {
 		d.close()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -129,5 +130,20 @@ func TestTwoVolumesOfOneDisk(t *testing.T) {
 	defer func() { _ = unix.Close(fd) }()
 	if v, err := unix.IoctlGetInt(fd, unix.BLKROGET); err != nil || v == 0 {
 		t.Errorf("the disk is writable: %d, %v", v, err)
+	}
+}
+
+// TestArchive: a disk that is a store of this dock is neither locked nor mounted.
+func TestArchive(t *testing.T) {
+	c := newCamera(t, func(string) {})
+	socket := serve(t, func(o *Options) { o.Archives = []string{"5F3A-1B2C", "0A1B2C3D-0001-0002-0003-0123456789AB"} })
+	if err := refused(t, socket, c.dev); !errors.Is(err, ErrNotAllowed) || !strings.Contains(err.Error(), "archive disk") {
+		t.Errorf("an archive disk: %v", err)
+	}
+	fd, err := unix.Open(c.node, unix.O_RDONLY, 0)
+	must(t, err)
+	defer func() { _ = unix.Close(fd) }()
+	if v, err := unix.IoctlGetInt(fd, unix.BLKROGET); err != nil || v != 0 {
+		t.Errorf("it was locked: %d, %v", v, err)
 	}
 }

@@ -28,8 +28,9 @@ const (
 
 // Options say whom a helper serves and what it may do.
 type Options struct {
-	UID, GID uint32 // the daemon's; it and root are served, nobody else
-	Erase    bool   // whether files may be erased
+	UID, GID uint32   // the daemon's; it and root are served, nobody else
+	Erase    bool     // whether files may be erased
+	Archives []string // UUIDs of file systems that are stores: they are not touched
 	// AllowLoop admits loop devices beside USB disks, for tests.
 	AllowLoop bool
 	Sysfs     string   // "" is /sys
