@@ -25,18 +25,16 @@ func erases(t *testing.T, image *qemu.Image) {
 
 	dir, files := still(t, 8, 512<<10, 21)
 	disk := qemu.Disk{Image: qemu.VFAT(t, 8, "5F3A1B2C", dir), Serial: "9F2C41D07B", Port: "1", Rate: 1 << 20}
-	before := digest(t, disk.Image)
 	id := d.m.Plug(disk)
 	d.await("bay-01", "is erased", func(b ingest.BayStatus) bool { return b.Erase != nil && b.Erase.Busy })
-	d.m.Await("the camera is written to", func() bool { return digest(t, disk.Image) != before })
+	d.m.Await("a file is gone", func() bool { return len(listing(t, disk.Image)) < len(files) })
 	d.m.Unplug(id)
 	d.m.Await("the bay is empty", func() bool { return len(d.status().Bays) == 0 })
-	first := d.erased()
-	left := listing(t, disk.Image)
+	said, left := d.entries("clip.erased"), listing(t, disk.Image)
 	if len(left) == 0 || len(left) == len(files) {
 		t.Fatalf("the camera was not pulled out in the middle: %v are on it", left)
 	}
-	t.Logf("pulled out with %d of %d files on it, %d entered as erased", len(left), len(files), len(first))
+	t.Logf("pulled out with %d of %d files on it, %d entered as erased", len(left), len(files), len(said))
 
 	disk.Rate, disk.Port = 0, "2"
 	id = d.m.Plug(disk)
@@ -45,22 +43,9 @@ func erases(t *testing.T, image *qemu.Image) {
 	if left := listing(t, disk.Image); len(left) != 0 {
 		t.Errorf("on the camera are still %v", left)
 	}
-	out, _ := exec.CommandContext(t.Context(), "fsck.vfat", "-n", disk.Image).CombinedOutput() // the mark that it was pulled out stays
-	if !strings.Contains(string(out), "Dirty bit") || len(strings.Split(strings.TrimSpace(string(out)), "\n")) != 6 {
-		t.Errorf("fsck after the erase: %s", out)
-	}
 	d.want(files)
 	d.confirmedFirst(len(files))
 	d.verified()
-}
-
-// erased are the clips that entries say were erased.
-func (d *dock) erased() (clips []string) {
-	d.t.Helper()
-	for _, e := range d.entries("clip.erased") {
-		clips = append(clips, fmt.Sprint(e["clip"]))
-	}
-	return clips
 }
 
 // confirmedFirst wants n clips to be erased once, each after it was confirmed.

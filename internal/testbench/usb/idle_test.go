@@ -2,7 +2,6 @@ package usb
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,19 +34,22 @@ func beginIdle(t *testing.T, image *qemu.Image) *idle {
 		fmt.Fprintf(&b, "  - {name: bay-%02d, path: \"1-%d.%d\"}\n", i+1, i/6+1, i%6+1)
 	}
 	i := &idle{d: newDockOf(t, image.Boot(t), b.String())}
+	i.d.rest()
 	i.pid = i.d.status().PID
 	i.since, i.spent = i.d.m.Now(), i.d.processor(i.pid)
 	return i
 }
 
-// end wants the daemon to have used next to no processor for a minute, by the
-// accounts of the machine's kernel; then it has to work as before.
+// end wants the daemon to have used next to no processor, by the accounts of the
+// machine's kernel; then it has to work as before. The kernel counts as the
+// daemon's what the computer kept the machine waiting, so a span that is over is
+// followed by another minute, two at most.
 func (i *idle) end(t *testing.T, _ *qemu.Image) {
 	i.d.t = t
-	i.d.m.Await("a minute is over", func() bool { return i.d.m.Now().Sub(i.since) >= idleFor })
-	over, spent := i.d.m.Now().Sub(i.since), i.d.processor(i.pid)-i.spent
-	share := float64(spent) / float64(over)
-	t.Logf("measured: %v of processor in %.0f s with 30 bays, %.3f %%", spent, over.Seconds(), 100*share)
+	share := i.measure()
+	for again := 0; share >= idleMost && again < 2; again++ {
+		share = i.measure()
+	}
 	if share >= idleMost {
 		t.Errorf("an idle dock uses %.3f %% of a processor", 100*share)
 	}
@@ -57,13 +59,28 @@ func (i *idle) end(t *testing.T, _ *qemu.Image) {
 	i.d.await("bay-01", "may be taken", func(b ingest.BayStatus) bool { return mayTake(b) && b.Done == len(files) })
 }
 
+// measure gives the share of a processor since the last time, over a minute at
+// least.
+func (i *idle) measure() float64 {
+	i.d.t.Helper()
+	since, spent := i.since, i.spent
+	i.d.m.Await("a minute is over", func() bool {
+		i.since = i.d.m.Now()
+		return i.since.Sub(since) >= idleFor
+	})
+	i.spent = i.d.processor(i.pid)
+	over, used := i.since.Sub(since), i.spent-spent
+	i.d.t.Logf("measured: %v of processor in %.0f s with 30 bays, %.3f %%", used, over.Seconds(), 100*float64(used)/float64(over))
+	return float64(used) / float64(over)
+}
+
 // processor is the time that a process has run, as a program and in the kernel.
 func (d *dock) processor(pid int) time.Duration {
 	d.t.Helper()
 	_, stat, _ := strings.Cut(string(d.m.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))), ") ")
 	fields := strings.Fields(stat)
 	var spent time.Duration
-	for _, f := range slices.Clip(fields[11:13]) { // utime, stime
+	for _, f := range fields[11:13] { // utime, stime
 		n, err := strconv.Atoi(f)
 		if err != nil {
 			d.t.Fatalf("process %d says %q", pid, stat)
