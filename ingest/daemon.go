@@ -28,6 +28,10 @@ func (s *Station) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	})
+	g.Go(func() error {
+		_, _ = s.program.sum() // who needs it is told of the error
+		return nil
+	})
 	g.Go(func() error { return s.serveDrops(ctx) })
 	g.Go(func() error { return s.serveMounts(ctx) })
 	g.Go(func() error { return s.serveUSB(ctx) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -36,6 +37,27 @@ func daemon(t *testing.T, change func(*Options)) (*Station, string) {
 		}
 	})
 	return s, root
+}
+
+// TestProgramIsHashedAtOnce: a daemon knows what it has to enter of its program
+// before the first camera comes.
+func TestProgramIsHashedAtOnce(t *testing.T) {
+	s, _ := daemon(t, nil)
+	known := func() bool {
+		s.program.mu.Lock()
+		defer s.program.mu.Unlock()
+		return s.program.digest != ""
+	}
+	for late := time.After(testbench.Patience); !known(); runtime.Gosched() {
+		select {
+		case <-late:
+			t.Fatal("nobody hashed it")
+		default:
+		}
+	}
+	if st, err := s.Status(t.Context()); err != nil || st.Size != 1 {
+		t.Errorf("the log has %d entries, %v", st.Size, err)
+	}
 }
 
 // until waits for a status that fits and returns it.

@@ -93,6 +93,7 @@ type Station struct {
 	claims     claims
 	retryPause time.Duration // before a file that would not keep still is read again
 
+	program ownDigest
 	run     runEntry
 	work    worker
 	alarms  alarms

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 const (
 	mountTries = 5           // a disk is announced before it can be read
+	talkTries  = 20          // a camera is announced before udev lets us in
 	watchAgain = time.Minute // after the kernel would not tell of events
 	busyAgain  = time.Second // after a device was being reset
 )
@@ -240,9 +242,23 @@ func (p *usbPorts) volume(dev usb.Device, v usb.Volume, nth int) berth {
 func (p *usbPorts) camera(dev usb.Device) berth {
 	at := p.at(dev)
 	at.open = func(ctx context.Context) (device.Tree, error) {
-		return p.s.o.Talk(ctx, ptp.Target{Bus: dev.Bus, Number: dev.Number}, ptp.Options{Port: dev.Path, Serial: dev.Serial})
+		return p.s.talk(ctx, ptp.Target{Bus: dev.Bus, Number: dev.Number}, ptp.Options{Port: dev.Path, Serial: dev.Serial})
 	}
 	return at
+}
+
+// talk opens a camera that is spoken to. The kernel tells of it before udev has
+// given it to the daemon's user, so it is tried a few times.
+func (s *Station) talk(ctx context.Context, at ptp.Target, o ptp.Options) (device.Tree, error) {
+	for try := 1; ; try++ {
+		tree, err := s.o.Talk(ctx, at, o)
+		if !errors.Is(err, os.ErrPermission) || try == talkTries {
+			return tree, err
+		}
+		if err := s.pause(ctx, s.retryPause/4); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // has reports whether a device has an interface of that kind that may be used.

@@ -220,13 +220,19 @@ func TestNoCamera(t *testing.T) {
 	}
 }
 
-// TestTalk: a camera that speaks PTP is spoken to where it hangs.
+// TestTalk: a camera that speaks PTP is spoken to where it hangs, as soon as udev
+// lets the daemon.
 func TestTalk(t *testing.T) {
 	cam := t.TempDir()
 	files := testbench.Clips(t, cam, 2, 50_000, 3)
 	asked := make(chan ptp.Target, 1)
+	refusals := 3
 	s, bus := onUSB(t, func(o *Options) {
 		o.Talk = func(_ context.Context, at ptp.Target, _ ptp.Options) (device.Tree, error) {
+			if refusals > 0 {
+				refusals--
+				return nil, fmt.Errorf("open USB device: %w", os.ErrPermission)
+			}
 			asked <- at
 			return device.Open(cam)
 		}

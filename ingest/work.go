@@ -157,7 +157,7 @@ func (s *Station) ensureRun(ctx context.Context) error {
 	if s.run.done {
 		return nil
 	}
-	binary, err := digestOfFile("/proc/self/exe")
+	binary, err := s.program.sum()
 	if err != nil {
 		return fmt.Errorf("hash this program: %w", err)
 	}
@@ -175,6 +175,24 @@ func (s *Station) ensureRun(ctx context.Context) error {
 	})
 	s.run.done = err == nil
 	return err
+}
+
+// ownDigest is that of the program that runs. A daemon finds it out when it
+// starts: that takes a slow machine long, and the first camera must not wait.
+type ownDigest struct {
+	mu     sync.Mutex
+	digest string
+}
+
+func (p *ownDigest) sum() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.digest != "" {
+		return p.digest, nil
+	}
+	var err error
+	p.digest, err = digestOfFile("/proc/self/exe")
+	return p.digest, err
 }
 
 func digestOfFile(path string) (string, error) {

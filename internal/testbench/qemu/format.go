@@ -22,11 +22,16 @@ func Blank(t testing.TB, size int64) string {
 }
 
 // VFAT makes an image of size MiB with this volume serial number, eight hex
-// digits, and the files and folders of dir in it.
+// digits, and the files and folders of dir in it: FAT32 where it is large enough
+// for that, else FAT16.
 func VFAT(t testing.TB, size int64, serial, dir string) string {
 	t.Helper()
 	path := Blank(t, size)
-	tool(t, "mkfs.vfat", "-F", "32", "-s", "1", "-i", serial, path)
+	bits := "16"
+	if size > 32 {
+		bits = "32"
+	}
+	tool(t, "mkfs.vfat", "-F", bits, "-s", "1", "-i", serial, path)
 	entries, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,21 +22,53 @@ const (
 	config = "/tmp/custodock.yaml"
 )
 
-// dock is a machine with a running daemon, which takes what is mounted below
-// /media.
+// dockUser is the user and group custodock of the machine.
+const dockUser = 900
+
+// What every dock here has. A socket is a port on the buses of both speeds, so
+// that "1-1" is that of what sits in "2-1" too; "3-1" is where a gadget comes.
+const (
+	settings = "zone: UTC\nboard: \"\"\npolicy: central\n"
+	bays     = `bays:
+  - {name: bay-01, path: "1-1"}
+  - {name: bay-02, path: "1-2"}
+  - {name: bay-03, path: "3-1"}
+`
+)
+
+// dock is a machine in which the daemon and, as root, its helper run.
 type dock struct {
-	t *testing.T
-	m *qemu.Machine
+	t       *testing.T
+	m       *qemu.Machine
+	mounter *qemu.Job
+	daemon  *qemu.Job
 }
 
-func newDock(t *testing.T, image *qemu.Image) *dock {
+// newDock starts a dock with the usual bays and more settings, and flags of the
+// helper.
+func newDock(t *testing.T, m *qemu.Machine, more string, flags ...string) *dock {
 	t.Helper()
-	d := &dock{t, image.Boot(t)}
-	d.m.WriteFile(config, []byte("zone: UTC\nboard: \"\"\npolicy: central\n"))
-	daemon := d.m.Start("custodock", "--config", config, "--state", state, "run")
-	daemon.Await(`ready|running|serving|msg=`)
-	d.m.Must("test", "-S", state+"/socket")
+	return newDockOf(t, m, bays+more, flags...)
+}
+
+func newDockOf(t *testing.T, m *qemu.Machine, more string, flags ...string) *dock {
+	t.Helper()
+	d := &dock{t: t, m: m}
+	d.m.WriteFile(config, []byte(settings+more))
+	d.m.Must("mkdir", "-p", "/run/custodock-mounter", state)
+	d.mounter = d.m.Start(append([]string{"custodock", "--config", config, "mounter"}, flags...)...)
+	d.mounter.Await(`"?serve"?`)
+	d.run()
 	return d
+}
+
+// run starts the daemon, which has no rights but to its state.
+func (d *dock) run() {
+	d.t.Helper()
+	d.m.Must("chown", "900:900", state)
+	d.daemon = d.m.StartAs(dockUser, "custodock", "--config", config, "--state", state, "run")
+	d.daemon.Await(`ready|running|serving|msg=`)
+	d.m.Must("test", "-S", state+"/socket")
 }
 
 // ask puts one question to the daemon.
@@ -57,25 +90,35 @@ func (d *dock) status() ingest.Status {
 	return s
 }
 
-// await waits until a bay is as cond wants it.
-func (d *dock) await(path, what string, cond func(ingest.BayStatus) bool) ingest.BayStatus {
+// await waits until the bay of a name, or on a port where it has none, is as cond
+// wants it.
+func (d *dock) await(bay, what string, cond func(ingest.BayStatus) bool) ingest.BayStatus {
 	d.t.Helper()
-	var last ingest.BayStatus
+	var last ingest.Status
+	var found ingest.BayStatus
 	defer func() {
 		if d.t.Failed() {
-			d.t.Logf("the bay is %+v", last)
+			_, helper := d.mounter.Output()
+			_, daemon := d.daemon.Output()
+			d.t.Logf("the bays are %+v, the alarms %+v; the mounter said %s, the daemon %s", last.Bays, last.Alarms, helper, daemon)
 		}
 	}()
-	d.m.Await(path+" "+what, func() bool {
-		for _, b := range d.status().Bays {
-			if b.Path == path {
-				last = b
-				return cond(b)
-			}
+	d.m.Await(bay+" "+what, func() bool {
+		last = d.status()
+		i := slices.IndexFunc(last.Bays, func(b ingest.BayStatus) bool { return b.Bay == bay })
+		if i < 0 {
+			return false
 		}
-		return false
+		found = last.Bays[i]
+		return cond(found)
 	})
-	return last
+	return found
+}
+
+// alarmed reports whether an alarm of this code stands.
+func (d *dock) alarmed(code string) bool {
+	d.t.Helper()
+	return slices.ContainsFunc(d.status().Alarms, func(a ingest.Alarm) bool { return a.Code == code })
 }
 
 // file is a clip that a test has made.
@@ -168,12 +211,36 @@ func camera(t *testing.T, n int, size int64, seed uint64) (string, []testbench.F
 	return dir, testbench.Clips(t, filepath.Join(dir, "DCIM", "100MEDIA"), n, size, seed)
 }
 
-// mount mounts a plugged disk below /media, as an automounter would.
-func (d *dock) mount(serial string) string {
+// resumed are the bytes of each clip that an earlier docking had read, as its
+// record has them.
+func (d *dock) resumed() (at []int64) {
 	d.t.Helper()
-	point := "/media/" + serial
-	d.m.Mount(d.m.Device(serial), point, "ro,nosuid,nodev,noexec")
-	return point
+	for _, c := range d.clips() {
+		var detail ingest.ClipDetail
+		if err := json.Unmarshal([]byte(d.ask("show", fmt.Sprintf(`{"what":%q}`, c.Clip))), &detail); err != nil {
+			d.t.Fatal(err)
+		}
+		var record struct {
+			ResumedAt int64 `json:"resumed_at"`
+		}
+		if err := json.Unmarshal([]byte(detail.Custody[0].Record), &record); err != nil {
+			d.t.Fatalf("the record of %s is %q: %v", c.Clip, detail.Custody[0].Record, err)
+		}
+		at = append(at, record.ResumedAt)
+	}
+	return at
+}
+
+// unlisted wants a disk to be in no mount table of the machine.
+func (d *dock) unlisted(serial string) {
+	d.t.Helper()
+	node := d.m.Device(serial)
+	number := strings.TrimSpace(d.m.Must("cat", "/sys/class/block/"+path.Base(node)+"/dev"))
+	for line := range strings.Lines(d.m.Must("sh", "-c", "cat /proc/[0-9]*/mountinfo")) {
+		if f := strings.Fields(line); f[2] == number || strings.Contains(line, node) {
+			d.t.Errorf("somebody sees the camera: %s", line)
+		}
+	}
 }
 
 // all are the files of several cameras.

@@ -12,18 +12,20 @@ import (
 	"github.com/custodock/custodock/internal/testbench/qemu"
 )
 
-// unplugged: a camera that is pulled out while it is read is gone. Nothing of
-// the clip under way is recorded, and the next docking brings the rest.
-func unplugged(t *testing.T, image *qemu.Image) {
-	const size = 1 << 20
-	dir, files := camera(t, 4, size, 3)
-	d := newDock(t, image)
-	disk := qemu.Disk{Image: qemu.VFAT(t, 40, "5F3A1B2C", dir), Serial: "CAM1", ReadOnly: true, Rate: 2 << 20}
+// resumes: a camera that is pulled out while it is read is gone, and nothing of
+// the clip under way is recorded. In another bay that clip is read on where it
+// was broken off, and in the end each is there once.
+func resumes(t *testing.T, image *qemu.Image) {
+	const size, rate = 12 << 20, 4 << 20
+	dir, files := camera(t, 2, size, 3)
+	d := newDock(t, image.Boot(t), "")
+	disk := qemu.Disk{Image: qemu.VFAT(t, 40, "5F3A1B2C", dir), Serial: "CAM1", Port: "1", Rate: rate}
+	before := digest(t, disk.Image)
 	id := d.m.Plug(disk)
-	point := d.mount("CAM1")
-	d.await(point, "is read", func(b ingest.BayStatus) bool { return b.Bytes > size/2 })
+	d.await("bay-01", "is read", func(b ingest.BayStatus) bool { return b.Bytes > size+size/8 })
+	d.unlisted("CAM1")
 	d.m.Unplug(id)
-	b := d.await(point, "is gone", func(b ingest.BayStatus) bool { return b.State == ingest.BayGone })
+	b := d.await("bay-01", "is gone", func(b ingest.BayStatus) bool { return b.State == ingest.BayGone })
 	if b.MayTake || b.Done == len(files) {
 		t.Fatalf("the camera was not unplugged in mid-read: %+v", b)
 	}
@@ -32,18 +34,24 @@ func unplugged(t *testing.T, image *qemu.Image) {
 			t.Errorf("clip %s is of no file of the camera: %s, %d bytes", c.Clip, c.SHA256, c.Size)
 		}
 	}
-	if !slices.ContainsFunc(d.status().Alarms, func(a ingest.Alarm) bool { return a.Code == "device_gone" }) {
+	if !d.alarmed("device_gone") {
 		t.Errorf("nobody is told; the alarms are %v", d.status().Alarms)
 	}
-	d.m.Must("umount", "-l", point)
 
-	disk.Rate = 0
-	d.m.Plug(disk)
-	d.await(d.mount("CAM1"), "may be taken", mayTake)
+	disk.Rate, disk.Port = 0, "2"
+	id = d.m.Plug(disk)
+	d.await("bay-02", "may be taken", mayTake)
 	d.want(files)
 	d.verified()
+	if at := d.resumed(); slices.Max(at) < 4<<20 || slices.Max(at) >= size {
+		t.Errorf("the clips were read on at %v", at)
+	}
 	if ends := d.ends(); !slices.Equal(ends, []string{"gone", "complete"}) {
 		t.Errorf("the dockings ended as %v", ends)
+	}
+	d.m.Unplug(id)
+	if digest(t, disk.Image) != before {
+		t.Error("the disk is not as it was")
 	}
 }
 
@@ -58,12 +66,13 @@ func (d *dock) ends() []string {
 }
 
 // staleMount: the file system of a disk that is gone lists as empty, without an
-// error. That is never a camera with nothing on it.
+// error. That is never a camera with nothing on it. The dock has no helper here
+// and takes what others mount.
 func staleMount(t *testing.T, image *qemu.Image) {
-	const elsewhere, point = "/tmp/elsewhere", "/media/CAM1"
+	const elsewhere, point = "/tmp/elsewhere", "/media/bay"
 	dir, files := camera(t, 2, 256<<10, 4)
-	d := newDock(t, image)
-	disk := qemu.Disk{Image: qemu.VFAT(t, 40, "5F3A1B2C", dir), Serial: "CAM1", ReadOnly: true}
+	d := newDockOf(t, image.Boot(t), "mounter: \"\"\n")
+	disk := qemu.Disk{Image: qemu.VFAT(t, 8, "5F3A1B2C", dir), Serial: "CAM1", ReadOnly: true}
 	id := d.m.Plug(disk)
 	d.m.Mount(d.m.Device("CAM1"), elsewhere, "ro")
 	d.m.Unplug(id)
@@ -73,14 +82,15 @@ func staleMount(t *testing.T, image *qemu.Image) {
 	}
 	d.m.Must("mkdir", point)
 	d.m.Must("mount", "-o", "bind", elsewhere, point)
-	b := d.await(point, "is finished with", func(b ingest.BayStatus) bool { return !b.Closed.IsZero() || b.MayTake })
+	b := d.await("bay", "is finished with", func(b ingest.BayStatus) bool { return !b.Closed.IsZero() || b.MayTake })
 	if b.State != ingest.BayGone || b.MayTake {
 		t.Errorf("the bay says %+v", b)
 	}
 	d.m.Must("umount", point)
 	d.m.Must("umount", elsewhere)
 	d.m.Plug(disk)
-	d.await(d.mount("CAM1"), "may be taken", mayTake)
+	d.m.Mount(d.m.Device("CAM1"), point, "ro,nosuid,nodev,noexec")
+	d.await("bay", "may be taken", mayTake)
 	d.want(files)
 }
 
@@ -88,13 +98,12 @@ func staleMount(t *testing.T, image *qemu.Image) {
 // beside it are stored.
 func badSector(t *testing.T, image *qemu.Image) {
 	dir, files := camera(t, 3, 1<<20, 5)
-	disk := qemu.VFAT(t, 40, "5F3A1B2C", dir)
+	disk := qemu.VFAT(t, 8, "5F3A1B2C", dir)
 	sector := sectorOf(t, disk, files[1])
-	d := newDock(t, image)
-	d.m.Plug(qemu.Disk{Image: disk, Serial: "CAM1", ReadOnly: true, Bad: []int64{sector}})
-	point := d.mount("CAM1")
-	b := d.await(point, "is finished with", func(b ingest.BayStatus) bool { return !b.Closed.IsZero() && b.Stored == 2 })
-	if b.MayTake && b.State == ingest.BayDone || b.Failed != 1 || b.Remaining != 1 {
+	d := newDock(t, image.Boot(t), "")
+	d.m.Plug(qemu.Disk{Image: disk, Serial: "CAM1", Port: "1", ReadOnly: true, Bad: []int64{sector}})
+	b := d.await("bay-01", "is finished with", func(b ingest.BayStatus) bool { return !b.Closed.IsZero() && b.Stored == 2 })
+	if b.State != ingest.BayError || b.Failed != 1 || b.Remaining != 1 {
 		t.Errorf("the bay says %+v", b)
 	}
 	fired := regexp.MustCompile(`(I/O|medium) error, dev sd[a-z]+, sector \d+`)

@@ -14,24 +14,24 @@ import (
 
 func TestMain(m *testing.M) { testbench.Main(m) }
 
-// journeys are what happens to cameras, each on a dock of its own.
-var journeys = []struct {
+type journey struct {
 	name string
 	run  func(*testing.T, *qemu.Image)
-}{
-	{"vfat is found and stored", foundVFAT},
-	{"exfat is found and stored", foundEXFAT},
-	{"unplugged in mid-read, plugged in again", unplugged},
+}
+
+// journeys are what happens to cameras, each on a dock of its own.
+var journeys = []journey{
+	{"how soon", howSoon},
+	{"found in its bay", foundExFAT},
+	{"pulled out in mid-read, read on in another bay", resumes},
 	{"a stale mount that lists as empty", staleMount},
 	{"six at once behind a hub", sixAtOnce},
+	{"an MTP camera", speaksMTP},
 	{"a bad sector", badSector},
-	{"how soon", howSoon},
+	{"two cameras with one identity", twins},
+	{"erased, and pulled out meanwhile", erases},
+	{"a keyboard in a bay", guarded},
 	{"mounted for the dock alone", mountedAlone},
-	{"erased, and pulled out meanwhile", erased},
-	{"a guard on the ports", guarded},
-	{"a keyboard beside the storage", keyboardBeside},
-	{"an MTP camera", readOverMTP},
-	{"two cameras with one serial", oneSerial},
 }
 
 // TestUSB boots the machine once and lets every journey start from there.
@@ -47,7 +47,8 @@ func TestUSB(t *testing.T) {
 	}
 	image := qemu.New(t, map[string]string{"custodock": program, "probe": probe})
 	t.Logf("built, booted and frozen in %v", time.Since(begin).Round(10*time.Millisecond))
-	for _, j := range journeys {
+	quiet := beginIdle(t, image)
+	for _, j := range append(journeys, journey{"an idle dock", quiet.end}) {
 		t.Run(j.name, func(t *testing.T) { j.run(t, image) })
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,6 @@ type seen struct {
 	Write      string
 	Files      []struct{ Path, SHA256, Err string }
 	Scan       string
-	Erase      string
 }
 
 // withMounter boots a machine in which the privileged helper serves the user
@@ -35,12 +33,9 @@ func withMounter(t *testing.T, image *qemu.Image) *qemu.Machine {
 	m := image.Boot(t)
 	m.Must("mkdir", "-p", "/run/custodock-mounter")
 	m.WriteFile(config, []byte("board: \"\"\n"))
-	m.Start("custodock", "--config", config, "mounter", "--erase").Await(`"?serve"?`)
+	m.Start("custodock", "--config", config, "mounter").Await(`"?serve"?`)
 	return m
 }
-
-// dockUser is the user and group custodock of the machine.
-const dockUser = 900
 
 // probe starts the probe as the daemon's user.
 func probe(m *qemu.Machine, args ...string) *qemu.Job {
@@ -118,48 +113,7 @@ func mountedAlone(t *testing.T, image *qemu.Image) {
 	}
 }
 
-// erased: one file goes, and only after its bytes were read again; a disk that is
-// pulled out meanwhile keeps everything.
-func erased(t *testing.T, image *qemu.Image) {
-	m := withMounter(t, image)
-	dir, files := camera(t, 3, 1<<20, 21)
-	disk := qemu.Disk{Image: qemu.VFAT(t, 40, "5F3A1B2C", dir), Serial: "ERASE", Rate: 1 << 20}
-	victim := []string{"DCIM/100MEDIA/" + files[1].Name, "1048576", files[1].SHA256}
-	before := digest(t, disk.Image)
-
-	id := m.Plug(disk)
-	j := probe(m, append([]string{"erase", devID(m, m.Device("ERASE"))}, victim...)...)
-	j.Await("open")
-	m.Unplug(id)
-	if s := look(t, j); s.Erase != "gone" {
-		t.Errorf("erasing from a disk that was pulled out: %q", s.Erase)
-	}
-	m.Gone("ERASE")
-	if digest(t, disk.Image) != before {
-		t.Error("the disk is not as it was")
-	}
-
-	disk.Rate = 0
-	m.Plug(disk)
-	number := devID(m, m.Device("ERASE"))
-	wrong := slices.Clone(victim)
-	wrong[2] = files[0].SHA256
-	if s := look(t, probe(m, append([]string{"erase", number}, wrong...)...)); s.Erase != "changed" {
-		t.Errorf("erasing what is not what it should be: %q", s.Erase)
-	} else {
-		s.holds(t, files)
-	}
-	s := look(t, probe(m, append([]string{"erase", number}, victim...)...))
-	if s.Erase != "" {
-		t.Errorf("erase: %s", s.Erase)
-	}
-	s.holds(t, []file{files[0], files[2]})
-	look(t, probe(m, "mount", number)).holds(t, []file{files[0], files[2]})
-	if out, err := exec.CommandContext(t.Context(), "fsck.vfat", "-n", disk.Image).CombinedOutput(); err != nil {
-		t.Errorf("fsck after the erase: %v: %s", err, out)
-	}
-}
-
+// digest is the SHA-256 of a file.
 func digest(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Clean(name))

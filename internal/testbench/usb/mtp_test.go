@@ -3,38 +3,45 @@ package usb
 import (
 	"testing"
 
+	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/testbench/qemu"
 )
 
-// readOverMTP: a device that no kernel mounts is read over PTP, and is gone when
-// it is pulled out while it is read.
-func readOverMTP(t *testing.T, image *qemu.Image) {
-	m := image.Boot(t)
+// speaksMTP: a camera that no kernel mounts is read over PTP into the store, and
+// is gone when it is pulled out while it is read.
+func speaksMTP(t *testing.T, image *qemu.Image) {
+	d := newDock(t, image.Boot(t), "")
 	dir, files := camera(t, 3, 512<<10, 40)
-	id := m.MTP(dir, "MTP1", "3")
-	port := await(m, "MTP1")
-	s := look(t, m.Start("probe", "ptp", port))
-	s.holds(t, files)
-	t.Log(s.FS, s.Identities)
-	m.Unplug(id)
-
-	dir, _ = camera(t, 1, 48<<20, 41)
-	id = m.MTP(dir, "MTP2", "3")
-	port = await(m, "MTP2")
-	j := m.Start("probe", "ptp", port)
-	j.Await("open")
-	m.Unplug(id)
-	if s := look(t, j); s.Scan != "gone" && (len(s.Files) != 1 || s.Files[0].Err != "gone") {
-		t.Errorf("a camera pulled out while it is read: %+v", s)
+	id := d.m.MTP(dir, "5A1C77E0", "1")
+	d.letIn("5A1C77E0")
+	if b := d.await("bay-01", "may be taken", mayTake); b.Done != len(files) {
+		t.Errorf("the bay says %+v", b)
 	}
+	d.m.Unplug(id)
+	d.want(files)
+	d.verified()
+
+	const size = 48 << 20
+	dir, _ = camera(t, 1, size, 41)
+	id = d.m.MTP(dir, "5A1C77E1", "2")
+	d.letIn("5A1C77E1")
+	d.await("bay-02", "is read", func(b ingest.BayStatus) bool { return b.Bytes > 0 })
+	d.m.Unplug(id)
+	if b := d.await("bay-02", "is gone", func(b ingest.BayStatus) bool { return b.State == ingest.BayGone }); b.Bytes >= size {
+		t.Errorf("it was read before it was unplugged: %+v", b)
+	}
+	d.want(files)
 }
 
-// await waits for a USB device by its serial and gives its port.
-func await(m *qemu.Machine, serial string) string {
+// letIn gives the daemon a device that speaks PTP, as the udev rule does a moment
+// after the kernel has told everybody of it.
+func (d *dock) letIn(serial string) {
+	d.t.Helper()
 	port := ""
-	m.Await("there is a USB device "+serial, func() bool {
-		port = m.PortOf(serial)
+	d.m.Await("there is a USB device "+serial, func() bool {
+		port = d.m.PortOf(serial)
 		return port != ""
 	})
-	return port
+	d.m.Must("sh", "-c", `cd /sys/bus/usb/devices/$0 && chown 0:900 $(printf /dev/bus/usb/%03d/%03d $(cat busnum devnum)) &&
+		chmod 660 $(printf /dev/bus/usb/%03d/%03d $(cat busnum devnum))`, port)
 }

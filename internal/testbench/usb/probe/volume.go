@@ -11,14 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/mounter"
-	"github.com/custodock/custodock/device/ptp"
-	"github.com/custodock/custodock/device/usb"
 )
 
 // seen is what a volume looks like through the mounter.
@@ -30,7 +27,6 @@ type seen struct {
 	Write      string // what the kernel says to a new file
 	Files      []file
 	Scan       string // error
-	Erase      string // error; "gone" and "changed" for those
 }
 
 type file struct {
@@ -39,9 +35,8 @@ type file struct {
 	Err    string
 }
 
-// look mounts a volume, erases a file where erase has path, size and SHA-256,
-// and says what is there.
-func look(ctx context.Context, id string, erase []string) error {
+// look mounts a volume and says what is there.
+func look(ctx context.Context, id string) error {
 	c, err := mounter.Dial(ctx, mounter.DefaultSocket)
 	if err != nil {
 		return err
@@ -51,12 +46,6 @@ func look(ctx context.Context, id string, erase []string) error {
 		return errors.Join(err, c.Close())
 	}
 	s := seen{FS: m.FSType, Identities: m.Identities, Notes: m.Notes}
-	if err := say("open"); err != nil {
-		return err
-	}
-	if erase != nil {
-		s.Erase = eraseOne(ctx, m, erase)
-	}
 	folder, err := device.FromFile(m.Dir, "")
 	if err == nil {
 		s.Scan = words(s.read(ctx, folder))
@@ -71,47 +60,12 @@ func look(ctx context.Context, id string, erase []string) error {
 	return errors.Join(err, tableErr, m.Close(), say(s))
 }
 
-func eraseOne(ctx context.Context, m *mounter.Mounted, args []string) string {
-	size, err := strconv.ParseInt(args[1], 10, 64)
-	if err != nil {
-		return err.Error()
-	}
-	r := mounter.EraseRequest{Path: args[0], Size: size}
-	if _, err := hex.Decode(r.SHA256[:], []byte(args[2])); err != nil {
-		return err.Error()
-	}
-	return words(m.Erase(ctx, r))
-}
-
-// words is "" for no error, and short for those that a test asks for.
+// words is "" for no error.
 func words(err error) string {
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.Is(err, device.ErrGone):
-		return "gone"
-	case errors.Is(err, mounter.ErrChanged):
-		return "changed"
 	}
 	return err.Error()
-}
-
-// speak reads what hangs on a port over PTP, as a tree like any other.
-func speak(ctx context.Context, port string) error {
-	d, found, err := usb.Sysfs{}.Device(port)
-	if err != nil || !found {
-		return fmt.Errorf("port %s: found %t: %w", port, found, err)
-	}
-	session, err := ptp.Connect(ctx, ptp.Target{Bus: d.Bus, Number: d.Number}, ptp.Options{Port: port, Serial: d.Serial})
-	if err != nil {
-		return err
-	}
-	s := seen{FS: session.Path(), Identities: session.Identities()}
-	if err := say("open"); err != nil {
-		return err
-	}
-	s.Scan = words(s.read(ctx, session))
-	return errors.Join(session.Close(), say(s))
 }
 
 func (s *seen) read(ctx context.Context, tree device.Tree) error {
