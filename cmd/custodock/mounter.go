@@ -1,18 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device/mounter"
 	"github.com/custodock/custodock/device/usb"
 	"github.com/custodock/custodock/ingest"
@@ -80,13 +84,40 @@ func (a *app) mounter(ctx context.Context, f mounterFlags, named bool) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return mounter.Serve(ctx, l, o) })
-	g.Go(func() error { return a.guard(ctx, log) })
+	guard := ingest.Guard(a.cfg)
+	g.Go(func() error { return a.guard(ctx, guard, log) })
+	g.Go(func() error {
+		a.reguard(ctx, guard, log)
+		return nil
+	})
 	return g.Wait()
 }
 
+// reguard has the guard follow the configuration at SIGHUP. How far it reaches is
+// settled at the start; which ports are bays is not.
+func (a *app) reguard(ctx context.Context, g *usb.Guard, log *slog.Logger) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-hup:
+		case <-ctx.Done():
+			return
+		}
+		cfg, err := configs.Load(cmp.Or(a.configFile, systemConfig))
+		if err == nil {
+			next := ingest.Guard(cfg)
+			err = g.Change(next.Ports, next.Rule)
+		}
+		if err != nil {
+			log.Error("change the guard", "err", err)
+		}
+	}
+}
+
 // guard lets in on USB what the configuration allows, until ctx ends.
-func (a *app) guard(ctx context.Context, log *slog.Logger) error {
-	g := ingest.Guard(a.cfg)
+func (a *app) guard(ctx context.Context, g *usb.Guard, log *slog.Logger) error {
 	g.Kept = filepath.Join(filepath.Dir(a.mounterSocket("")), "usb-defaults")
 	err := g.Run(ctx, func(f usb.Finding) {
 		if f.Err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/custodock/custodock/internal/durable"
 )
 
 // remember notes what the defaults of the root hubs are before they are changed.
@@ -49,7 +51,7 @@ func (g *Guard) remember(roots []string) error {
 	}
 	b, err := json.Marshal(g.before)
 	if err == nil {
-		err = os.WriteFile(g.Kept, b, 0o600)
+		err = durable.WriteFile(g.Kept, b, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("guard USB: remember the kernel's defaults: %w", err)
