@@ -269,7 +269,7 @@ func (st *stream) tellBay(c BayChange) error {
 // shown is what a stream may say of a bay.
 func (s *Station) shown(b BayStatus) BayChange {
 	c := BayChange{
-		Device: b.Device, Drop: b.Drop, State: b.State, MayTake: b.MayTake && !(b.Erase != nil && b.Erase.Busy),
+		Device: b.Device, Drop: b.Drop, State: b.State, MayTake: b.MayTake && (b.Erase == nil || !b.Erase.Busy),
 		Listed: b.Listed, Done: b.Done, Stored: b.Stored, Remaining: b.Remaining, Opened: b.Opened.UTC(),
 	}
 	if s.namesBay(b.Bay) {
