@@ -81,7 +81,15 @@ func (m *Machine) freeze(ctx context.Context, file string) error {
 	if err := m.qmp.do(ctx, "stop", nil, nil); err != nil {
 		return err
 	}
-	return m.migrate(ctx, "migrate", "exec:cat > "+file)
+	// QEMU is done when its last bytes are in the pipe. The file has its name when
+	// all of them are in it.
+	if err := m.migrate(ctx, "migrate", "exec:cat > "+file+".part && mv "+file+".part "+file); err != nil {
+		return err
+	}
+	return poll(ctx, func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
 }
 
 // thaw takes the state of a frozen machine over and lets it run.

@@ -96,8 +96,9 @@ func (d *dock) await(bay, what string, cond func(ingest.BayStatus) bool) ingest.
 	d.t.Helper()
 	var last ingest.Status
 	var found ingest.BayStatus
+	met := false
 	defer func() {
-		if d.t.Failed() {
+		if !met {
 			_, helper := d.mounter.Output()
 			_, daemon := d.daemon.Output()
 			d.t.Logf("the bays are %+v, the alarms %+v; the mounter said %s, the daemon %s", last.Bays, last.Alarms, helper, daemon)
@@ -110,7 +111,8 @@ func (d *dock) await(bay, what string, cond func(ingest.BayStatus) bool) ingest.
 			return false
 		}
 		found = last.Bays[i]
-		return cond(found)
+		met = cond(found)
+		return met
 	})
 	return found
 }

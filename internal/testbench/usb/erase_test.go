@@ -20,7 +20,7 @@ func erases(t *testing.T, image *qemu.Image) {
 	m := image.Boot(t)
 	m.Must("mkdir", "/run/archive")
 	m.Must("chown", "900:900", "/run/archive")
-	d := newDock(t, m, "erase: {mode: after-confirmed}\nstores:\n  - {name: archive, url: \"file:///run/archive\"}\n", "--erase")
+	d := newDock(t, m, "erase: {mode: after-confirmed}\nscrub: {rate: 1MiB}\nstores:\n  - {name: archive, url: \"file:///run/archive\"}\n", "--erase")
 	d.m.Must("custodock", "--config", config, "--state", state, "device", "register", "--id", "c017", "--fs-uuid", "5F3A-1B2C", "--serial", "9F2C41D07B")
 
 	dir, files := still(t, 8, 512<<10, 21)
@@ -48,18 +48,25 @@ func erases(t *testing.T, image *qemu.Image) {
 	d.verified()
 }
 
-// confirmedFirst wants n clips to be erased once, each after it was confirmed.
+// confirmedFirst wants n clips to be erased once, and none to be announced before
+// as many were confirmed.
 func (d *dock) confirmedFirst(n int) {
 	d.t.Helper()
-	confirmed := map[any]float64{}
-	for _, e := range d.entries("clip.confirmed") {
-		confirmed[e["clip"]] = e["n"].(float64)
+	confirmed := d.entries("clip.confirmed")
+	begun := d.entries("erase.begun")
+	for _, e := range begun {
+		before := slices.IndexFunc(confirmed, func(c map[string]any) bool { return c["n"].(float64) > e["n"].(float64) })
+		if before >= 0 && before < int(e["count"].(float64)) {
+			d.t.Errorf("%v files are to be erased and %d clips confirmed", e["count"], before)
+		}
+	}
+	if len(begun) < 2 {
+		d.t.Errorf("the erasing began %d times", len(begun))
 	}
 	erased, results := map[any]bool{}, map[any]int{}
 	for _, e := range d.entries("clip.erased") {
-		at, there := confirmed[e["clip"]]
-		if !there || at > e["n"].(float64) || erased[e["clip"]] {
-			d.t.Errorf("erased too early or twice: %v", e)
+		if erased[e["clip"]] || !slices.ContainsFunc(confirmed, func(c map[string]any) bool { return c["clip"] == e["clip"] }) {
+			d.t.Errorf("erased twice, or never confirmed: %v", e)
 		}
 		erased[e["clip"]] = true
 		results[e["result"]]++
