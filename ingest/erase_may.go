@@ -3,12 +3,14 @@ package ingest
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/device/profile"
 	"github.com/custodock/custodock/manifest"
 )
 
@@ -25,6 +27,7 @@ const (
 	whyUnread      why = "unread"      // the file was not read whole in this docking
 	whyOther       why = "other"       // the log has another clip of that name
 	whyProtected   why = "protected"   // the camera was told to keep it
+	whyIdentity    why = "identity"    // the file says which camera it is
 	whyHeld        why = "held"        // somebody was told to keep it
 	whyDamaged     why = "damaged"     // a store was found not to have it
 	whyUnconfirmed why = "unconfirmed" // too few stores read it back whole
@@ -110,6 +113,8 @@ func (j judgement) mayErase(f claim) why {
 		return whyOther
 	case j.d.profile.Classify(f.path).Protected:
 		return whyProtected
+	case j.names(f.path):
+		return whyIdentity
 	case held:
 		return whyHeld
 	}
@@ -188,6 +193,12 @@ func (d *docking) marked(path string) why {
 		return whyProtected
 	}
 	return ""
+}
+
+// names reports whether a file says which camera it is: without it the camera
+// would be nobody's at its next docking, and what was begun never settled.
+func (j judgement) names(path string) bool {
+	return slices.ContainsFunc(j.d.profile.IDFiles(), func(f profile.IDFile) bool { return f.Match(path) })
 }
 
 func unreachable(err error) why {

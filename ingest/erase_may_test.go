@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/device/profile"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 )
@@ -134,6 +136,16 @@ var conditions = map[string]struct {
 	"it changed":     {whyChanged, func(_ *testing.T, e *eligible) { e.f.stay = whyChanged }},
 	"protected by its name": {whyProtected, func(_ *testing.T, e *eligible) {
 		e.d.profile = e.s.profiles.Load().Named("novatek")
+	}},
+	"it says which camera it is": {whyIdentity, func(t *testing.T, e *eligible) {
+		set, err := profile.Load(fstest.MapFS{
+			"generic.yaml": {Data: []byte("name: generic\n")},
+			"x.yaml":       {Data: []byte("name: x\nmatch:\n  paths: [\"*.mp4\"]\nids:\n  - file: \"**/*.mp4\"\n    pattern: 'id=([0-9]+)'\n")},
+		}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.d.profile = set.Named("x")
 	}},
 	"marked read-only": {whyProtected, func(t *testing.T, e *eligible) {
 		if err := os.Chmod(filepath.Join(e.cam, e.f.path), 0o444); err != nil {

@@ -19,6 +19,7 @@ var englishErase = map[string]string{
 	"erase.why.unread":       "not read whole in this docking",
 	"erase.why.other":        "not the clip in the log",
 	"erase.why.protected":    "protected on the camera",
+	"erase.why.identity":     "it says which camera this is",
 	"erase.why.held":         "held",
 	"erase.why.damaged":      "a store does not have it as it was",
 	"erase.why.unconfirmed":  "not read back from enough stores yet",

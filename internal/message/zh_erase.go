@@ -19,6 +19,7 @@ var chineseErase = map[string]string{
 	"erase.why.unread":       "本次未完整读取",
 	"erase.why.other":        "与日志中的文件不符",
 	"erase.why.protected":    "设备上已标记保护",
+	"erase.why.identity":     "该文件用于识别设备",
 	"erase.why.held":         "已被要求保全",
 	"erase.why.damaged":      "有存储中的内容与原文件不同",
 	"erase.why.unconfirmed":  "回读核验的存储数量不足",
