@@ -122,8 +122,9 @@ func (s *Station) commit(ctx context.Context, job func(*ledger.Tx) error) error 
 	}
 	err := s.ensureRun(ctx)
 	if err == nil {
-		err = s.stopCause(s.ledger.Commit(ctx, job))
+		err = s.ledger.Commit(ctx, job)
 	}
+	err = s.stopCause(err)
 	if err != nil && ctx.Err() == nil {
 		s.diskAlarm(spoolError(err)) // before the daemon ends, which tells it to a person
 	}
