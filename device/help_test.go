@@ -50,6 +50,7 @@ func ext4(t testing.TB, point string, mkfs ...string) (loop string) {
 	run(t, "mkfs.ext4", append(mkfs, "-q", image)...)
 	loop = strings.TrimSpace(run(t, "losetup", "--find", "--show", image))
 	t.Cleanup(func() { run(t, "losetup", "--detach", loop) })
+	run(t, "blockdev", "--setrw", loop) // a lock outlives the disk that was behind the device
 	mountAt(t, loop, point, "ext4", 0, "")
 	return loop
 }

@@ -68,13 +68,32 @@ func (d *Disk) mount() {
 }
 
 // unmount waits for the last user of the disk; a killed process lets go of
-// its files a moment after it is reaped.
+// its files a moment after it is reaped. Then it waits for the file system to be
+// gone: a mount namespace that was made meanwhile has a copy of the mount, and
+// while that stands the next mount would be of the same, broken file system.
 func (d *Disk) unmount() error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		err := unix.Unmount(d.Mountpoint, 0)
+		if err == nil {
+			err = d.unused(deadline)
+		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// unused waits until nobody has the device mounted, in whatever namespace.
+func (d *Disk) unused(deadline time.Time) error {
+	for {
+		fd, err := unix.Open(d.Device, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
+		if err == nil {
+			return unix.Close(fd)
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("%s is mounted elsewhere: %w", d.Device, err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -174,7 +193,11 @@ func (d *Disk) close() {
 		d.t.Errorf("unmount %s: %v", d.Mountpoint, err)
 		_ = unix.Unmount(d.Mountpoint, unix.MNT_DETACH)
 	}
-	// The test's context is over by now, so tool cannot run this.
+	// The test's context is over by now, so tool cannot run these. A lock of the
+	// block layer would be there for the next disk behind this device.
+	if out, err := exec.Command("blockdev", "--setrw", d.Device).CombinedOutput(); err != nil {
+		d.t.Errorf("blockdev --setrw %s: %v: %s", d.Device, err, out)
+	}
 	if out, err := exec.Command("losetup", "--detach", d.Device).CombinedOutput(); err != nil {
 		d.t.Errorf("losetup --detach %s: %v: %s", d.Device, err, out)
 	}
