@@ -291,3 +291,44 @@ func TestUnlockOnTheBus(t *testing.T) {
 		t.Errorf("ran for %q, %v; %d entries", b, err, entered())
 	}
 }
+
+// TestDoctorOfUSB: doctor speaks of the helper where cameras need it, and of bays
+// that it does not guard.
+func TestDoctorOfUSB(t *testing.T) {
+	told := func(s *Station) (codes []string) {
+		list, err := s.Doctor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range list {
+			if c.Code == "mounter" || c.Code == "guard" {
+				codes = append(codes, fmt.Sprint(c.Code, " ", c.OK))
+			}
+		}
+		return codes
+	}
+	o := testOptions(t)
+	o.Config.Mounter = filepath.Join(t.TempDir(), "none")
+	s := openStation(t, o)
+	if got := told(s); len(got) != 0 {
+		t.Errorf("without ports and helper: %q", got)
+	}
+	o = testOptions(t)
+	o.Config.Mounter = filepath.Join(t.TempDir(), "none")
+	o.Config.Bays = []configs.Bay{{Name: "bay-01", Path: "1-1.4"}}
+	if got := told(openStation(t, o)); !slices.Equal(got, []string{"mounter false"}) {
+		t.Errorf("without the helper: %q", got)
+	}
+	o = testOptions(t)
+	o.Config.Mounter, o.Config.USB.Guard = serveMounter(t), configs.GuardBays
+	s = openStation(t, o)
+	if got := told(s); !slices.Equal(got, []string{"mounter true"}) {
+		t.Errorf("with the helper: %q", got)
+	}
+	if _, err := s.Bind(t.Context(), BindRequest{Bay: "bay-02", Port: "1-1.3", Actor: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(s); !slices.Equal(got, []string{"mounter true", "guard false"}) {
+		t.Errorf("with a bound bay: %q", got)
+	}
+}
