@@ -35,7 +35,7 @@ func (m *meddled) Scan(ctx context.Context, fn func(device.File) error) (device.
 // closing returns the record of the last docking.closed.
 func closing(t *testing.T, s *Station) closedRecord {
 	t.Helper()
-	all := entries(t, s, "docking.closed")
+	all := listed(t, s, "docking.closed")
 	raw, err := s.ledger.Record(all[len(all)-1].N)
 	okay(t, err)
 	var rec closedRecord
@@ -135,7 +135,7 @@ func TestHangsAtTheEnd(t *testing.T) {
 	if err := d.run(t.Context()); !errors.Is(err, device.ErrHangs) {
 		t.Errorf("ended with %v", err)
 	}
-	all := entries(t, s, "docking.closed")
+	all := listed(t, s, "docking.closed")
 	if end := all[0].Fields.Str("end"); end != "hung" || s.bayStatus()[0].State != BayHangs {
 		t.Errorf("ended %q, bay %+v", end, s.bayStatus()[0])
 	}

@@ -147,7 +147,7 @@ func TestFlappingMount(t *testing.T) {
 	}
 	putIn(t, cam, point)
 	until(t, s, "read whole", func(st Status) bool { return bayAt(st, point).Stored == len(files) })
-	if n := len(entries(t, s, "docking.opened")); n > 2 {
+	if n := len(listed(t, s, "docking.opened")); n > 2 {
 		t.Errorf("%d dockings were opened", n)
 	}
 }

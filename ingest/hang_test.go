@@ -13,7 +13,6 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/testbench"
-	"github.com/custodock/custodock/manifest"
 )
 
 // putIn makes a camera appear at point, as a mount there, and returns what takes
@@ -30,31 +29,6 @@ func putIn(t *testing.T, cam *testbench.Cam, point string) (out func()) {
 	return func() {
 		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// entries returns those of one type.
-func entries(t *testing.T, s *Station, kind string) []manifest.Entry {
-	t.Helper()
-	var out []manifest.Entry
-	for from := int64(0); ; {
-		raws, err := s.ledger.Entries(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(raws) == 0 {
-			return out
-		}
-		for _, raw := range raws {
-			e, err := manifest.ParseEntry(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if e.Type == kind {
-				out = append(out, e)
-			}
-			from = e.N + 1
 		}
 	}
 }
@@ -86,7 +60,7 @@ func TestStall(t *testing.T) {
 			if b := bayAt(st, point); b.MayTake || !strings.Contains(b.Reason, "no answer for 2s") || st.Alarms[0].Code != "device_hangs" || st.Alarms[0].Args[0] != "left" {
 				t.Errorf("bay %+v, alarms %+v", b, st.Alarms)
 			}
-			if got := entries(t, s, "docking.closed"); len(got) != 2 || got[1].Fields.Str("end") != "hung" {
+			if got := listed(t, s, "docking.closed"); len(got) != 2 || got[1].Fields.Str("end") != "hung" {
 				t.Errorf("dockings ended %v", got)
 			}
 			cam.Heal(kind) // the late bytes come

@@ -174,7 +174,7 @@ func TestUSB(t *testing.T) {
 
 	dev.Number++ // it left and came between two looks, and the disk has its number again
 	bus.set(dev)
-	until(t, s, "docked a third time", func(Status) bool { return len(entries(t, s, "docking.opened")) == 3 })
+	until(t, s, "docked a third time", func(Status) bool { return len(listed(t, s, "docking.opened")) == 3 })
 	if id := dev.Volumes[0].DevID; !s.claims.has(id) {
 		t.Errorf("the claim to %s went with the docking before", id)
 	}

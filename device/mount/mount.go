@@ -4,7 +4,6 @@ package mount
 
 import (
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,29 +19,6 @@ type Mount = device.Mount
 
 // Parse reads a table in the form of /proc/self/mountinfo.
 func Parse(r io.Reader) ([]Mount, error) { return device.ParseMounts(r) }
-
-// OpenFolder opens the directory at path; see device.Open.
-func OpenFolder(path string) (*device.Folder, error) { return device.Open(path) }
-
-// FromFile makes a folder of an open directory; see device.FromFile.
-func FromFile(dir *os.File, path string) (*device.Folder, error) { return device.FromFile(dir, path) }
-
-// RootOf returns the mount that the absolute path lies on, were it to hold no
-// symbolic links. Of mounts stacked on one point the topmost, which the kernel
-// lists last, is the one that is seen.
-func RootOf(mounts []Mount, path string) (Mount, bool) {
-	path = filepath.Clean(path)
-	best := -1
-	for i, m := range mounts {
-		if within(path, m.Point) && (best < 0 || len(m.Point) >= len(mounts[best].Point)) {
-			best = i
-		}
-	}
-	if best < 0 {
-		return Mount{}, false
-	}
-	return mounts[best], true
-}
 
 // UnderRoots reports whether m can be a camera: mounted at or below one of the
 // configured absolute roots, never the root file system, and of a kind that

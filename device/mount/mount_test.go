@@ -76,18 +76,6 @@ func TestUnderRoots(t *testing.T) {
 	}
 }
 
-func TestRootOf(t *testing.T) {
-	mounts := []Mount{{ID: 1, Point: "/"}, {ID: 2, Point: "/media/cam"}, {ID: 3, Point: "/media"}, {ID: 4, Point: "/media/cam"}}
-	for path, want := range map[string]int{"/etc": 1, "/": 1, "/media": 3, "/media/camera": 3, "/media/cam": 4, "/media/cam/DCIM/": 4} {
-		if got, ok := RootOf(mounts, path); !ok || got.ID != want {
-			t.Errorf("%s lies on %d, want %d", path, got.ID, want)
-		}
-	}
-	if m, ok := RootOf(mounts[1:], "/etc"); ok {
-		t.Errorf("no root, and yet %v", m)
-	}
-}
-
 func TestCompare(t *testing.T) {
 	a := Mount{ID: 1, Point: "/a", DevID: "8:1", Options: []string{"rw"}}
 	readOnly := Mount{ID: 1, Point: "/a", DevID: "8:1", Options: []string{"ro"}}
@@ -184,22 +172,5 @@ func TestWatchErrors(t *testing.T) {
 	stop := errors.New("stop")
 	if err := Watch(t.Context(), filepath.Join(dir, "empty"), func(Change) error { return stop }); err != stop {
 		t.Error(err)
-	}
-}
-
-func TestOpenFolder(t *testing.T) {
-	point := filepath.Join(t.TempDir(), "cam")
-	tmpfs(t, point)
-	f, err := OpenFolder(point)
-	must(t, err)
-	defer func() { _ = f.Close() }()
-	dir, err := os.Open(point)
-	must(t, err)
-	defer func() { _ = dir.Close() }()
-	g, err := FromFile(dir, point)
-	must(t, err)
-	defer func() { _ = g.Close() }()
-	if !f.MountRoot() || !g.MountRoot() || f.DeviceID() != g.DeviceID() {
-		t.Errorf("%q and %q", f.DeviceID(), g.DeviceID())
 	}
 }
