@@ -120,8 +120,11 @@ func (d *docking) scan(ctx context.Context) error {
 		return nil
 	})
 	d.skipped = scan.Skipped
-	if errors.Is(err, device.ErrGone) || errors.Is(err, device.ErrHangs) || ctx.Err() != nil {
+	if errors.Is(err, device.ErrGone) || errors.Is(err, device.ErrHangs) {
 		return err
+	}
+	if ended := ctx.Err(); ended != nil {
+		return ended // also when the listing was done before that
 	}
 	d.identify()
 	d.bay.update(func(b *BayStatus) {

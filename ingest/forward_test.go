@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -67,5 +69,33 @@ func TestStreamingCamera(t *testing.T) {
 	}
 	if b := d.bay.status(); b.Done != len(files) || cam.most.Load() != 1 || cam.parts.Load() != 0 || cam.opened.Load() < int32(len(files)) {
 		t.Errorf("%d clips; %d open at once, %d opened, %d parts", b.Done, cam.most.Load(), cam.opened.Load(), cam.parts.Load())
+	}
+}
+
+// leaving is a camera that is taken out when its listing has just ended.
+type leaving struct {
+	device.Tree
+	out func()
+}
+
+func (l *leaving) Scan(ctx context.Context, fn func(device.File) error) (device.Scan, error) {
+	defer l.out()
+	return l.Tree.Scan(ctx, fn)
+}
+
+// TestLeavesAfterTheListing: a whole listing of a camera that has left is the end.
+func TestLeavesAfterTheListing(t *testing.T) {
+	s, folder := openStation(t, testOptions(t)), t.TempDir()
+	testbench.Clips(t, folder, 1, 1000, 3)
+	tree, err := device.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tree.Close() })
+	ctx, out := context.WithCancelCause(t.Context())
+	b := s.newBay("b", "b", "b", false)
+	d := s.newDocking(&leaving{tree, func() { out(device.ErrGone) }}, b, "b", wishes{actor: "dock"}).in(s.sit(ctx, b, seat{}))
+	if err := d.run(ctx); !errors.Is(err, device.ErrGone) || b.status().State != BayGone {
+		t.Errorf("run %v, bay %+v", err, b.status())
 	}
 }
