@@ -77,11 +77,23 @@ func freePair(t testing.TB) (one, two string) {
 	}
 }
 
-// Within gives a command that runs inside the namespace.
+// Within gives a command that runs inside the namespace. It has the mounts that
+// we have: `ip netns exec` would give it copies of them, and a disk of which a
+// copy is mounted cannot be let go.
 func (n *Net) Within(c Cmd) Cmd {
-	c.Args = append([]string{"netns", "exec", n.Name, c.Bin}, c.Args...)
-	c.Bin = "ip"
+	within := n.enter(c.Bin)
+	c.Bin, c.Args = within[0], append(within[1:], c.Args...)
 	return c
+}
+
+func (n *Net) enter(command ...string) []string {
+	return append([]string{"nsenter", "--net=/run/netns/" + n.Name}, command...)
+}
+
+func (n *Net) nft(args ...string) string {
+	n.t.Helper()
+	within := n.enter("nft")
+	return tool(n.t, within[0], append(within[1:], args...)...)
 }
 
 // Link plugs the line in or pulls it, at the end within: on this side the
@@ -114,7 +126,7 @@ func (n *Net) Lose(way Way, percent int) {
 // Lost says how many packets Lose has dropped on one way.
 func (n *Net) Lost(way Way) int {
 	n.t.Helper()
-	out := tool(n.t, "ip", "netns", "exec", n.Name, "nft", "--json", "list", "counter", "inet", "testbench", string(way))
+	out := n.nft("--json", "list", "counter", "inet", "testbench", string(way))
 	var reply struct {
 		Nftables []struct {
 			Counter *struct{ Packets int }
@@ -134,7 +146,7 @@ func (n *Net) Lost(way Way) int {
 
 func (n *Net) rules(list ...string) {
 	n.t.Helper()
-	tool(n.t, "ip", "netns", "exec", n.Name, "nft", strings.Join(list, "; "))
+	n.nft(strings.Join(list, "; "))
 }
 
 // close takes the line away and then the namespace; who still runs in there

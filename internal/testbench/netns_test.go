@@ -86,6 +86,16 @@ func TestNetnsClientWithin(t *testing.T) {
 	}
 }
 
+// TestNetnsHasOurMounts: what runs within keeps no copy of a disk's mount.
+func TestNetnsHasOurMounts(t *testing.T) {
+	d := LoopDisk(t, 8)
+	n := Netns(t)
+	p := n.Within(Cmd{Bin: "bash", Args: []string{"-c", "echo up; exec sleep 60"}}).Start(t)
+	p.AwaitOutput(func(stdout, _ string) bool { return stdout == "up\n" })
+	d.Unmount()
+	d.mount()
+}
+
 func TestNetnsGoes(t *testing.T) {
 	var name, outer string
 	t.Run("", func(t *testing.T) {
