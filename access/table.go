@@ -26,6 +26,8 @@ var table = map[string][]Role{
 	// who could would judge its own word.
 	"ingest": {Officer, Admin},
 	"tag":    {Officer, Admin},
+	// Who docked a camera may take a receipt home. It names no person.
+	"receipt": {Officer, Auditor, Admin},
 	// Evidence leaves the dock under supervision, not by the hand that made it.
 	"export": {Auditor, Admin},
 	// The verifier key is public, and everybody should be able to compare it.

@@ -99,6 +99,13 @@ func (c *Client) Prove(ctx context.Context, which string) ([]byte, error) {
 	return a.Bytes, err
 }
 
+// Receipt implements Desk.
+func (c *Client) Receipt(ctx context.Context, which string) (ingest.ReceiptView, error) {
+	var r ingest.ReceiptView
+	err := c.call(ctx, pathReceipt, what{which}, &r)
+	return r, err
+}
+
 // Doctor implements Desk.
 func (c *Client) Doctor(ctx context.Context) ([]ingest.Condition, error) {
 	var a condAnswer

@@ -50,6 +50,9 @@ type Desk interface {
 	Entry(ctx context.Context, what string) ([]byte, error)
 	// Prove publishes and returns a C2SP tlog-proof for an entry.
 	Prove(ctx context.Context, what string) ([]byte, error)
+	// Receipt publishes, and states of a docking, the last one of a bay or a
+	// camera, or of all, what is true now; ingest.ErrNoDocking when there is none.
+	Receipt(ctx context.Context, which string) (ingest.ReceiptView, error)
 	// Doctor checks everything a person could have to mend.
 	Doctor(ctx context.Context) ([]ingest.Condition, error)
 	// Devices tells of registered devices and docked cameras.

@@ -49,6 +49,7 @@ var codes = []struct {
 	{"no_event", ingest.ErrNoEvent},
 	{"no_device", ingest.ErrNoDevice},
 	{"no_camera", ingest.ErrNoCamera},
+	{"no_docking", ingest.ErrNoDocking},
 	{"no_state", ingest.ErrNoState},
 	{"unstable", ingest.ErrUnstable},
 	{"forked", manifest.ErrForked},
@@ -78,18 +79,19 @@ var (
 
 // statuses are the HTTP statuses of codes; others have 500.
 var statuses = map[string]int{
-	codeDenied:  http.StatusForbidden,
-	"no_clip":   http.StatusNotFound,
-	"no_device": http.StatusNotFound,
-	"no_camera": http.StatusNotFound,
-	"not_exist": http.StatusNotFound,
-	codeVersion: http.StatusNotFound,
-	codeCall:    http.StatusNotFound,
-	codeMethod:  http.StatusMethodNotAllowed,
-	codeRequest: http.StatusBadRequest,
-	"no_event":  http.StatusBadRequest,
-	"registry":  http.StatusBadRequest,
-	codeBusy:    http.StatusServiceUnavailable,
+	codeDenied:   http.StatusForbidden,
+	"no_clip":    http.StatusNotFound,
+	"no_device":  http.StatusNotFound,
+	"no_camera":  http.StatusNotFound,
+	"no_docking": http.StatusNotFound,
+	"not_exist":  http.StatusNotFound,
+	codeVersion:  http.StatusNotFound,
+	codeCall:     http.StatusNotFound,
+	codeMethod:   http.StatusMethodNotAllowed,
+	codeRequest:  http.StatusBadRequest,
+	"no_event":   http.StatusBadRequest,
+	"registry":   http.StatusBadRequest,
+	codeBusy:     http.StatusServiceUnavailable,
 }
 
 func (f *fault) status() int {

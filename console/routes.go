@@ -46,6 +46,7 @@ const (
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
+	pathReceipt    = apiRoot + "receipt"
 	pathDoctor     = apiRoot + "doctor"
 	pathAgree      = apiRoot + "agree"
 	pathDevices    = apiRoot + "devices"
@@ -147,6 +148,9 @@ func (s *server) routes() []route {
 		onPost(pathProve, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
 			b, err := d.Prove(ctx, q.What)
 			return bytesAnswer{b}, err
+		})),
+		onPost(pathReceipt, answer(s, func(ctx context.Context, q what) (ingest.ReceiptView, error) {
+			return d.Receipt(ctx, q.What)
 		})),
 		onPost(pathDoctor, answer(s, func(ctx context.Context, _ empty) (condAnswer, error) {
 			found, err := d.Doctor(ctx)

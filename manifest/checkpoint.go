@@ -48,34 +48,40 @@ func SignCheckpoint(c Checkpoint, signers ...note.Signer) ([]byte, error) {
 // they too must be canonical. The error wraps ErrUntrusted when the checkpoint
 // is another log's or another key's, else ErrMalformed.
 func OpenCheckpoint(msg []byte, origin string, v note.Verifier) (Checkpoint, error) {
-	fail := func(sentinel, err error) (Checkpoint, error) {
-		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w: %w", origin, sentinel, err)
+	text, err := openNote(msg, maxCheckpoint, v)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", origin, err)
 	}
-	if len(msg) > maxCheckpoint {
-		return fail(ErrMalformed, fmt.Errorf("%d bytes are more than %d", len(msg), maxCheckpoint))
+	c, err := parseText(text)
+	switch {
+	case err != nil:
+		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", origin, err)
+	case c.Origin != origin:
+		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w: it speaks for %q", origin, ErrUntrusted, c.Origin)
+	}
+	return c, nil
+}
+
+// openNote gives the text of a signed note of at most so many bytes that v signed.
+func openNote(msg []byte, most int, v note.Verifier) (string, error) {
+	if len(msg) > most {
+		return "", fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, len(msg), most)
 	}
 	n, err := note.Open(msg, note.VerifierList(v))
 	var unverified *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError
 	switch {
 	case errors.As(err, &unverified):
-		return fail(ErrUntrusted, fmt.Errorf("no signature by %s+%08x", v.Name(), v.KeyHash()))
+		return "", fmt.Errorf("%w: no signature by %s+%08x", ErrUntrusted, v.Name(), v.KeyHash())
 	case errors.As(err, &invalid):
-		return fail(ErrUntrusted, err)
+		return "", fmt.Errorf("%w: %w", ErrUntrusted, err)
 	case err != nil:
-		return fail(ErrMalformed, err)
+		return "", fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if err := canonicalNote(msg, n); err != nil {
-		return fail(ErrMalformed, err)
+		return "", fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	c, err := parseText(n.Text)
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", origin, err)
-	}
-	if c.Origin != origin {
-		return fail(ErrUntrusted, fmt.Errorf("it speaks for %q", c.Origin))
-	}
-	return c, nil
+	return n.Text, nil
 }
 
 // canonicalNote makes up for what note.Open lets pass: set padding bits in the

@@ -91,6 +91,7 @@ var known = []struct {
 	{ingest.ErrNoClip, "err.no_clip"},
 	{ingest.ErrNoDevice, "err.no_device"},
 	{ingest.ErrNoCamera, "err.no_camera"},
+	{ingest.ErrNoDocking, "err.no_docking"},
 	{ingest.ErrNoState, "err.no_state"},
 	{ingest.ErrUnstable, "err.unstable"},
 	{ingest.ErrFull, "err.full"},

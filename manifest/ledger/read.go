@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
@@ -228,4 +229,12 @@ func lock(ctx context.Context, c chan struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// SignReceipt signs r, whose size and root it sets to those of the newest
+// checkpoint that can be published.
+func (l *Ledger) SignReceipt(r manifest.Receipt) ([]byte, error) {
+	h := l.newestSealed()
+	r.Size, r.Root = h.size, h.root
+	return r.Sign(append([]note.Signer{l.o.Signer}, l.o.Also...)...)
 }
