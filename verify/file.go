@@ -61,7 +61,7 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	var names []string
-	for _, f := range x.clips {
+	for f := range x.all() {
 		if f.digest == d && !f.lost {
 			names = append(names, x.name(f.n))
 		}
@@ -74,7 +74,7 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 	if k, ok := p.place(d); ok {
 		p.objects[k] = object{size: size, state: whole}
 	}
-	for _, f := range p.clips {
+	for f := range p.clips {
 		if err := r.emit(p.judge(f)); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 		return &MismatchError{Cause: fmt.Sprintf("the proof is of entry %d, the log ends before it", p.Index)}
 	}
 	name := ClipName(r.head.Log, p.Index)
-	raws, err := r.entries(ctx, r.tileAt(-1, p.Index/manifest.TileWidth))
+	_, raws, err := r.entries(ctx, r.tileAt(-1, p.Index/manifest.TileWidth))
 	if err != nil {
 		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + unreadable(err)})
 	}
