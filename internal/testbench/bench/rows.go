@@ -1,0 +1,22 @@
+package main
+
+// rows are those of the table, in its order.
+func rows() []Row {
+	return []Row{
+		large(),
+		small(),
+	}
+}
+
+// The names of sides that bars speak of.
+const (
+	ours   = "custodock"
+	byHand = "by hand"
+	hashes = "hash only"
+	copies = "copy and fsync"
+)
+
+// wall is how many seconds one side takes for one second of another.
+func wall(side, of string) func(Round) float64 {
+	return func(r Round) float64 { return r[side].Seconds / r[of].Seconds }
+}
