@@ -1,9 +1,14 @@
 package main
 
+import "github.com/custodock/custodock/internal/testbench"
+
 // rows are those of the table, in its order.
 func rows() []Row {
 	return []Row{
 		large(),
+		largeTo(testbench.VersityGW),
+		largeTo(testbench.MinIO),
+		smallTo(),
 		small(),
 	}
 }
@@ -14,6 +19,9 @@ const (
 	byHand = "by hand"
 	hashes = "hash only"
 	copies = "copy and fsync"
+	upload = "upload only"
+	rclone = "rclone"
+	minioC = "mc"
 )
 
 // wall is how many seconds one side takes for one second of another.
