@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/custodock/custodock/internal/testbench"
 )
 
@@ -34,6 +36,7 @@ type Source struct {
 	Dir   string
 	Files []testbench.File
 	Bytes int64
+	Cold  bool // not in the page cache when a run begins
 }
 
 // Context ends when the bench is broken off.
@@ -57,21 +60,51 @@ func (b *Bench) Scaled(n int64) int64 {
 // Clips gives n files of size bytes each. Rows that ask for the same get the
 // same folder.
 func (b *Bench) Clips(n int, size int64) (*Source, error) {
-	key := fmt.Sprintf("%dx%d", n, size)
-	if s := b.sources[key]; s != nil {
+	return b.source(fmt.Sprintf("source-%dx%d", n, size), 1, n, size)
+}
+
+// source makes a folder of clips; the same seed gives the same ones.
+func (b *Bench) source(name string, seed uint64, n int, size int64) (*Source, error) {
+	if s := b.sources[name]; s != nil {
 		return s, nil
 	}
-	s := &Source{Dir: filepath.Join(b.Dir, "source-"+key), Bytes: int64(n) * size}
+	s := &Source{Dir: filepath.Join(b.Dir, name), Bytes: int64(n) * size}
 	_, _ = fmt.Fprintf(b.out, "making %d files of %s\n", n, sized(size))
 	var err error
-	if s.Files, err = testbench.MakeClips(s.Dir, n, size, 1); err != nil {
+	if s.Files, err = testbench.MakeClips(s.Dir, n, size, seed); err != nil {
 		return nil, err
 	}
+	b.keep(name, s)
+	return s, nil
+}
+
+// sparse is source with clips that are a hole but for their start: they cost no
+// room, and are not read beforehand. Their digests are not known.
+func (b *Bench) sparse(name string, seed uint64, n int, size int64) (*Source, error) {
+	if s := b.sources[name]; s != nil {
+		return s, nil
+	}
+	s := &Source{Dir: filepath.Join(b.Dir, name), Bytes: int64(n) * size, Cold: true}
+	var err error
+	if s.Files, err = testbench.MakeClips(s.Dir, n, min(size, 4096), seed); err != nil {
+		return nil, err
+	}
+	for i := range s.Files {
+		f := &s.Files[i]
+		f.Size, f.SHA256 = size, ""
+		if err := os.Truncate(f.Path, size); err != nil {
+			return nil, err
+		}
+	}
+	b.keep(name, s)
+	return s, nil
+}
+
+func (b *Bench) keep(name string, s *Source) {
 	if b.sources == nil {
 		b.sources = map[string]*Source{}
 	}
-	b.sources[key] = s
-	return s, nil
+	b.sources[name] = s
 }
 
 // Large are 8 clips of 256 MiB, Small 10,000 of 64 KiB, as scaled.
@@ -89,15 +122,32 @@ func (s *Source) Paths() []string {
 	return paths
 }
 
-// Warm reads a source, so that all of it is in the page cache.
-func (s *Source) Warm() error {
+// ready brings a source into the page cache, or out of it.
+func (s *Source) ready() error {
 	buf := make([]byte, bufferSize)
 	for _, f := range s.Files {
-		if err := readAll(f.Path, buf); err != nil {
+		do := readAll
+		if s.Cold {
+			do = forget
+		}
+		if err := do(f.Path, buf); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forget drops a file from the page cache; what is dirty of it stays.
+func forget(path string, _ []byte) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
 
 func readAll(path string, buf []byte) error {

@@ -10,6 +10,9 @@ func rows() []Row {
 		largeTo(testbench.MinIO),
 		smallTo(),
 		small(),
+		manyCameras(),
+		longClip(),
+		waiting(),
 	}
 }
 
