@@ -13,6 +13,7 @@ func rows() []Row {
 		manyCameras(),
 		longClip(),
 		waiting(),
+		uplink(),
 	}
 }
 
