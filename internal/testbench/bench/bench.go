@@ -69,7 +69,6 @@ func (b *Bench) source(name string, seed uint64, n int, size int64) (*Source, er
 		return s, nil
 	}
 	s := &Source{Dir: filepath.Join(b.Dir, name), Bytes: int64(n) * size}
-	_, _ = fmt.Fprintf(b.out, "making %d files of %s\n", n, sized(size))
 	var err error
 	if s.Files, err = testbench.MakeClips(s.Dir, n, size, seed); err != nil {
 		return nil, err

@@ -14,6 +14,9 @@ func rows() []Row {
 		longClip(),
 		waiting(),
 		uplink(),
+		oneClip(),
+		sm3(),
+		cold(),
 	}
 }
 
