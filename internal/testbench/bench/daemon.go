@@ -14,17 +14,21 @@ import (
 	"github.com/custodock/custodock/internal/testbench"
 )
 
-// Daemon is a custodock that runs on a fresh state until its stand is closed.
+// Daemon is a custodock that runs until its stand is closed.
 type Daemon struct {
 	*testbench.Process
 	client *console.Client
 }
 
-// daemon starts one with this text as its configuration, and returns when
+// daemon starts one on a fresh state, with this text as its configuration, and returns when
 // cameras may be docked. More arguments stand before the command.
 func (b *Bench) daemon(s *Stand, conf string, env []string, args ...string) *Daemon {
-	dir := s.TempDir()
-	state, file := filepath.Join(dir, "state"), filepath.Join(dir, "custodock.yaml")
+	return b.daemonIn(s, filepath.Join(s.TempDir(), "state"), conf, env, args...)
+}
+
+// daemonIn is daemon on a state that may be there already.
+func (b *Bench) daemonIn(s *Stand, state, conf string, env []string, args ...string) *Daemon {
+	file := filepath.Join(s.TempDir(), "custodock.yaml")
 	text := "board: \"\"\nmounter: \"\"\nunknown: take\n" + conf
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
