@@ -160,20 +160,52 @@ type Cold interface {
 	OpenCold(ctx context.Context, name, version string) (File, error)
 }
 
+// Bare is a Reader to which a version costs a read of the whole file.
+type Bare interface {
+	// OpenBare opens the newest version for reading and does not say which it is.
+	OpenBare(ctx context.Context, name string) (File, error)
+}
+
+// OpenBare opens the newest version for whoever does not ask which it is.
+func OpenBare(ctx context.Context, r Reader, name string) (File, error) {
+	if b, ok := r.(Bare); ok {
+		return b.OpenBare(ctx, name)
+	}
+	return r.Open(ctx, name, "")
+}
+
 // ReadAll reads a whole small version, at most limit bytes.
 func ReadAll(ctx context.Context, r Reader, name string, limit int64) ([]byte, Info, error) {
 	f, err := r.Open(ctx, name, "")
 	if err != nil {
 		return nil, Info{}, err
 	}
+	return readAll(f, name, limit)
+}
+
+// ReadBare is ReadAll for whoever does not ask which version it is.
+func ReadBare(ctx context.Context, r Reader, name string, limit int64) ([]byte, error) {
+	f, err := OpenBare(ctx, r, name)
+	if err != nil {
+		return nil, err
+	}
+	b, _, err := readAll(f, name, limit)
+	return b, err
+}
+
+func readAll(f File, name string, limit int64) ([]byte, Info, error) {
 	defer func() { _ = f.Close() }()
 	info := f.Info()
 	if info.Size > limit {
 		return nil, info, &os.PathError{Op: "read", Path: name, Err: errors.New("larger than its format allows")}
 	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) != info.Size {
+	b := make([]byte, info.Size+1) // one more, to see that it ends there
+	n, err := io.ReadFull(f, b)
+	switch {
+	case err == nil, err == io.EOF && info.Size > 0, err == io.ErrUnexpectedEOF && int64(n) < info.Size:
 		err = io.ErrUnexpectedEOF
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		err = nil
 	}
-	return b, info, err
+	return b[:n], info, err
 }

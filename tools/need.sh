@@ -126,6 +126,8 @@ for target in "$@"; do
 		;;
 	peers)
 		built github.com/rclone/rclone v1.76.0 'about 5 minutes'
+		# Like MinIO's, its release tags are none that Go takes.
+		built github.com/minio/mc v0.0.0-20250313080218-cf909e1063a9 'about 3 minutes'
 		;;
 	esac
 done

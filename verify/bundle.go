@@ -20,6 +20,7 @@ type bundle struct {
 	sum      tlog.Hash // over the leaves of a full bundle
 	problems []Problem // of the bundle's own files
 	tiles    []Problem // of the tile of leaf hashes, if the leaves are right
+	records  []*recordFile
 }
 
 func (b *bundle) add(file, what string) { b.problems = append(b.problems, Problem{file, what}) }
@@ -34,7 +35,7 @@ func (b *bundle) leaf(i int) (h tlog.Hash) {
 // shorter versions of both. Only the end of ctx is an error.
 func (r *run) bundle(ctx context.Context, fs *files, n int64) (*bundle, error) {
 	b := &bundle{tile: r.tileAt(-1, n)}
-	raws, err := r.entries(ctx, b.tile)
+	data, raws, err := r.entries(ctx, b.tile)
 	if err != nil {
 		b.add(r.path(b.tile), unreadable(err))
 		b.leaves = make([]byte, b.tile.W*tlog.HashSize) // of nothing: locate tells who is proved all the same
@@ -42,7 +43,7 @@ func (r *run) bundle(ctx context.Context, fs *files, n int64) (*bundle, error) {
 		b.parse(r.path(b.tile), r.head.Log, raws)
 		for _, w := range fs.partial[tileKey{-1, n}].below(b.tile.W) {
 			part := tlog.Tile{L: -1, N: n, W: w}
-			if what := r.differs(ctx, part, manifest.EncodeBundle(raws[:w])); what != "" {
+			if what := r.differs(ctx, part, data[:bundleSize(raws[:w])]); what != "" {
 				b.add(r.path(part), what)
 			}
 		}
@@ -73,33 +74,42 @@ func wrongEntry(path, log string, n int64, why string) Problem {
 	return Problem{path, "entry " + ClipName(log, n) + ": " + why}
 }
 
-// entries reads the bundle; when its partial file is gone a full one serves.
-func (r *run) entries(ctx context.Context, t tlog.Tile) ([][]byte, error) {
-	data, _, err := store.ReadAll(ctx, r.Store, r.path(t), maxBundle)
+// bundleSize is how many bytes of a bundle hold these entries of its beginning.
+func bundleSize(raws [][]byte) int {
+	size := 0
+	for _, raw := range raws {
+		size += 2 + len(raw)
+	}
+	return size
+}
+
+// entries reads the bundle and splits it; when its partial file is gone a full
+// one serves.
+func (r *run) entries(ctx context.Context, t tlog.Tile) (data []byte, raws [][]byte, err error) {
+	data, err = store.ReadBare(ctx, r.Store, r.path(t), maxBundle)
 	if err == nil {
-		return manifest.DecodeBundle(data, t.W)
+		raws, err = manifest.DecodeBundle(data, t.W)
+		return data, raws, err
 	}
 	if !errors.Is(err, store.ErrNotExist) || t.W == manifest.TileWidth {
-		return nil, err
+		return nil, nil, err
 	}
 	full := t
 	full.W = manifest.TileWidth
-	data, _, err2 := store.ReadAll(ctx, r.Store, r.path(full), maxBundle)
+	data, err2 := store.ReadBare(ctx, r.Store, r.path(full), maxBundle)
 	if err2 != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	raws, err := manifest.DecodeBundle(data, full.W)
-	if err != nil {
-		return nil, err
+	if raws, err = manifest.DecodeBundle(data, full.W); err != nil {
+		return nil, nil, err
 	}
-	return raws[:t.W], nil
+	return data, raws[:t.W], nil
 }
 
 // logFile reads files by their path under the log's folder.
 func (r *run) logFile(ctx context.Context) manifest.Tiles {
 	return func(path string) ([]byte, error) {
-		data, _, err := store.ReadAll(ctx, r.Store, manifest.LogPath(r.head.Log, path), maxSmall)
-		return data, err
+		return store.ReadBare(ctx, r.Store, manifest.LogPath(r.head.Log, path), maxSmall)
 	}
 }
 
@@ -123,7 +133,7 @@ func (r *run) compare(ctx context.Context, fs *files, level int, n int64, want [
 
 // differs says what is wrong with a file that must hold want, if anything.
 func (r *run) differs(ctx context.Context, t tlog.Tile, want []byte) string {
-	data, _, err := store.ReadAll(ctx, r.Store, r.path(t), maxBundle)
+	data, err := store.ReadBare(ctx, r.Store, r.path(t), maxBundle)
 	switch {
 	case err != nil:
 		return unreadable(err)
@@ -143,6 +153,6 @@ func (r *run) successor(ctx context.Context, t tlog.Tile, want []byte) bool {
 		return false
 	}
 	t.W = manifest.TileWidth
-	data, _, err := store.ReadAll(ctx, r.Store, r.path(t), maxSmall)
+	data, err := store.ReadBare(ctx, r.Store, r.path(t), maxSmall)
 	return err == nil && bytes.HasPrefix(data, want)
 }

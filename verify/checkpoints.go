@@ -21,7 +21,7 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 	s.roots[0], _ = tlog.TreeHash(0, nil)
 	for _, size := range s.fs.checkpoints {
 		path := manifest.LogPath(s.head.Log, "checkpoints/"+strconv.FormatInt(size, 10))
-		msg, _, err := store.ReadAll(ctx, s.Store, path, maxSmall)
+		msg, err := store.ReadBare(ctx, s.Store, path, maxSmall)
 		if err != nil {
 			s.report.add(path, "%s", unreadable(err))
 			continue
@@ -52,7 +52,7 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 }
 
 func (s *scan) stamp(ctx context.Context, path string, msg []byte) {
-	reply, _, err := store.ReadAll(ctx, s.Store, path, maxSmall)
+	reply, err := store.ReadBare(ctx, s.Store, path, maxSmall)
 	sum := sha256.Sum256(msg)
 	switch {
 	case err != nil:

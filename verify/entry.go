@@ -1,18 +1,19 @@
 package verify
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
 )
 
 // entry is what proving needs of an entry. manifest.ParseEntry tells all of it
-// but takes ten times as long, and logs are long.
+// but takes ten times as long, and logs are long. Its texts share the memory of
+// the whole entry: who keeps one clones it.
 type entry struct {
 	n       int64
 	typ     string // "" when the entry is malformed
@@ -36,7 +37,7 @@ func scanEntry(raw []byte, log string, n int64) (entry, error) {
 	e := entry{size: -1, targetN: -1, raw: raw}
 	var saidLog string
 	var saidV, saidN int64 = -1, -1
-	err := members(raw, func(key string, v value) (err error) {
+	err := members(string(raw), func(key string, v value) (err error) {
 		switch key {
 		case "v":
 			saidV, err = v.number()
@@ -109,17 +110,17 @@ func (e *entry) field(key string, v value) {
 }
 
 // value is the JSON text of a string, an integer, a boolean or an object.
-type value []byte
+type value string
 
 func (v value) text() (string, error) {
 	if len(v) < 2 || v[0] != '"' {
 		return "", errEntry
 	}
-	if bytes.IndexByte(v, '\\') < 0 {
+	if strings.IndexByte(string(v), '\\') < 0 {
 		return string(v[1 : len(v)-1]), nil
 	}
 	var s string
-	err := json.Unmarshal(v, &s)
+	err := json.Unmarshal([]byte(v), &s)
 	return s, err
 }
 
@@ -135,16 +136,16 @@ func (v value) object(each func(key string, v value) error) error {
 	if len(v) == 0 || v[0] != '{' {
 		return errEntry
 	}
-	return walkObject(v, false, each)
+	return walkObject(string(v), false, each)
 }
 
 // members walks through the object that fills raw: no spaces, keys ascending,
 // objects within it one level deep.
-func members(raw []byte, each func(key string, v value) error) error {
+func members(raw string, each func(key string, v value) error) error {
 	return walkObject(raw, true, each)
 }
 
-func walkObject(raw []byte, top bool, each func(key string, v value) error) error {
+func walkObject(raw string, top bool, each func(key string, v value) error) error {
 	if len(raw) < 2 || raw[0] != '{' {
 		return errEntry
 	}
@@ -158,7 +159,7 @@ func walkObject(raw []byte, top bool, each func(key string, v value) error) erro
 		if end < 0 || end+1 >= len(rest) || rest[end] != ':' {
 			return errEntry
 		}
-		key := string(rest[1 : end-1])
+		key := rest[1 : end-1]
 		if !first && key <= last {
 			return errEntry
 		}
@@ -186,7 +187,7 @@ func walkObject(raw []byte, top bool, each func(key string, v value) error) erro
 }
 
 // stringEnd is where the string that b starts with is over, -1 without one.
-func stringEnd(b []byte) int {
+func stringEnd(b string) int {
 	if len(b) == 0 || b[0] != '"' {
 		return -1
 	}
@@ -204,7 +205,7 @@ func stringEnd(b []byte) int {
 }
 
 // valueEnd is where the value that b starts with is over, -1 without one.
-func valueEnd(b []byte, objects bool) int {
+func valueEnd(b string, objects bool) int {
 	if len(b) == 0 {
 		return -1
 	}
@@ -229,15 +230,14 @@ func valueEnd(b []byte, objects bool) int {
 		}
 		return -1
 	}
-	for i, c := range b {
-		if c == ',' || c == '}' {
-			if s := string(b[:i]); s != "true" && s != "false" {
-				if _, err := value(s).number(); err != nil {
-					return -1
-				}
-			}
-			return i
+	i := strings.IndexAny(b, ",}")
+	if i < 0 {
+		return -1
+	}
+	if s := b[:i]; s != "true" && s != "false" {
+		if _, err := value(s).number(); err != nil {
+			return -1
 		}
 	}
-	return -1
+	return i
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const (
 
 // File proves a file by its content, whatever it is called: a folder as an
 // evidence package, for which no store is needed; a C2SP tlog-proof as that of
-// an entry, with its clip; anything else as the bytes of a clip, found in the
+// an entry, with its clip; a receipt with the clips that its docking entered; anything else as the bytes of a clip, found in the
 // log of o.Store by their SHA-256. It calls each for every clip found; bytes
 // that no entry knows are a Result without Clip. Errors are those of Store.
 func File(ctx context.Context, o Options, path string, each func(Result) error) (Report, error) {
@@ -43,7 +44,10 @@ func (r *run) file(ctx context.Context, path string) error {
 		return fmt.Errorf("verify %q: not a file or folder", path)
 	}
 	in := bufio.NewReaderSize(f, 1<<10)
-	if start, _ := in.Peek(len(proofStart)); string(start) == proofStart {
+	switch start, _ := in.Peek(max(len(proofStart), len(manifest.ReceiptStart))); {
+	case bytes.HasPrefix(start, []byte(proofStart)):
+		return r.proof(ctx, in)
+	case bytes.HasPrefix(start, []byte(manifest.ReceiptStart)):
 		return r.receipt(ctx, in)
 	}
 	return r.loose(ctx, in)
@@ -61,7 +65,7 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	var names []string
-	for _, f := range x.clips {
+	for f := range x.all() {
 		if f.digest == d && !f.lost {
 			names = append(names, x.name(f.n))
 		}
@@ -74,7 +78,7 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 	if k, ok := p.place(d); ok {
 		p.objects[k] = object{size: size, state: whole}
 	}
-	for _, f := range p.clips {
+	for f := range p.clips {
 		if err := r.emit(p.judge(f)); err != nil {
 			return err
 		}
@@ -82,9 +86,9 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 	return nil
 }
 
-// receipt checks a proof against the log it speaks of, and the clip whose
+// proof checks a proof against the log it speaks of, and the clip whose
 // entry it proves.
-func (r *run) receipt(ctx context.Context, in io.Reader) error {
+func (r *run) proof(ctx context.Context, in io.Reader) error {
 	data, err := io.ReadAll(io.LimitReader(in, maxProof+1))
 	if err != nil {
 		return err
@@ -101,7 +105,7 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 		return &MismatchError{Cause: fmt.Sprintf("the proof is of entry %d, the log ends before it", p.Index)}
 	}
 	name := ClipName(r.head.Log, p.Index)
-	raws, err := r.entries(ctx, r.tileAt(-1, p.Index/manifest.TileWidth))
+	_, raws, err := r.entries(ctx, r.tileAt(-1, p.Index/manifest.TileWidth))
 	if err != nil {
 		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + unreadable(err)})
 	}

@@ -62,7 +62,7 @@ func TestLooseFile(t *testing.T) {
 	}
 }
 
-func TestReceipt(t *testing.T) {
+func TestProofFile(t *testing.T) {
 	l := sample(t)
 	mem := l.Memory()
 	path := filepath.Join(t.TempDir(), "receipt")

@@ -125,7 +125,15 @@ func hashes(size int64, level int) int64 {
 // number reads a decimal without sign or leading zeros.
 func number(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == s
+	return n, err == nil && (s == "0" || s[0] >= '1' && s[0] <= '9')
+}
+
+// recordsIn lists the record files that begin with an entry of a bundle.
+func (f *files) recordsIn(t tlog.Tile) []int64 {
+	first := t.N * manifest.TileWidth
+	from, _ := slices.BinarySearch(f.records, first)
+	to, _ := slices.BinarySearch(f.records, first+int64(t.W))
+	return f.records[from:to]
 }
 
 // tileAt is the tile of a level as wide as the checkpoint makes it.

@@ -53,7 +53,7 @@ func Open(ctx context.Context, o Options) (Head, error) {
 	}
 	h := Head{Log: log, Verifier: v}
 	path := manifest.CheckpointPath(log)
-	h.Note, _, err = store.ReadAll(ctx, o.Store, path, maxSmall)
+	h.Note, err = store.ReadBare(ctx, o.Store, path, maxSmall)
 	if errors.Is(err, store.ErrNotExist) {
 		return Head{}, &MismatchError{Cause: path + " is missing: the store has no such log, or it was removed"}
 	}
@@ -74,7 +74,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	}
 	r.report.Origin, r.report.Size = r.head.Checkpoint.Origin, r.head.Checkpoint.Size
 	path := manifest.KeyPath(r.head.Log)
-	published, _, err := store.ReadAll(ctx, r.Store, path, maxSmall)
+	published, err := store.ReadBare(ctx, r.Store, path, maxSmall)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -2,8 +2,9 @@ package verify
 
 import (
 	"bytes"
-	"encoding/hex"
+	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ type index struct {
 	path     func(n int64) string // of the file that entry n is in
 	store    string               // name of the store whose versions are of interest
 	bad      map[int64]string
-	clips    []fact                  // by n
+	clips    [][]fact                // by n, those of each bundle apart: nothing is copied as they grow
 	objects  map[int64][]clip.Digest // stored bytes that are not the clip's own
 	versions map[int64]string        // pinned version of the clip's object
 	erased   map[int64]bool          // entries whose record was erased
@@ -61,20 +62,69 @@ func ClipName(log string, n int64) string { return manifest.Entry{Log: log, N: n
 
 func (x *index) name(n int64) string { return ClipName(x.log, n) }
 
+// room makes place for the clips of the next bundle.
+func (x *index) room(b *bundle) {
+	clips := 0
+	for _, e := range b.entries {
+		if e.typ == "clip.ingested" {
+			clips++
+		}
+	}
+	n := int(b.tile.N)
+	x.reach(n)
+	x.clips[n] = slices.Grow(x.clips[n], clips)
+}
+
+func (x *index) reach(bundle int) {
+	for len(x.clips) <= bundle {
+		x.clips = append(x.clips, nil)
+	}
+}
+
+// put adds a clip, unless it is there: a statement may have told of it first.
+func (x *index) put(f fact) {
+	b := int(f.n / manifest.TileWidth)
+	x.reach(b)
+	i, found := slices.BinarySearchFunc(x.clips[b], f.n, compareFact)
+	if !found {
+		x.clips[b] = slices.Insert(x.clips[b], i, f)
+	}
+}
+
+func compareFact(f fact, n int64) int { return cmp.Compare(f.n, n) }
+
 // find returns the clip that entry n acquired, nil when it is no clip.
 func (x *index) find(n int64) *fact {
-	i, ok := slices.BinarySearchFunc(x.clips, n, func(f fact, n int64) int { return int(min(max(f.n-n, -1), 1)) })
+	b := n / manifest.TileWidth
+	if n < 0 || b >= int64(len(x.clips)) {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(x.clips[b], n, compareFact)
 	if !ok {
 		return nil
 	}
-	return &x.clips[i]
+	return &x.clips[b][i]
+}
+
+// all yields every clip in the order of the log.
+func (x *index) all() iter.Seq[fact] {
+	return func(yield func(fact) bool) {
+		for _, clips := range x.clips {
+			for _, f := range clips {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // parseName undoes ClipName for this log.
 func (x *index) parseName(name string) (int64, bool) {
-	digits, ok := strings.CutPrefix(name, x.log+"-")
-	n, ok2 := number(digits)
-	return n, ok && ok2
+	rest, ok := strings.CutPrefix(name, x.log)
+	digits, ok2 := strings.CutPrefix(rest, "-")
+	n, ok3 := number(digits)
+	return n, ok && ok2 && ok3
 }
 
 // blame keeps the first thing that is wrong with clip n.
@@ -96,7 +146,7 @@ func (x *index) lose(n int64, why string) {
 // suspect looks at an entry that is not what was signed, for names only.
 func (x *index) suspect(e entry, why string) {
 	if bytes.Contains(e.raw, []byte(`"clip.ingested"`)) {
-		x.clips = append(x.clips, fact{n: e.n, lost: true})
+		x.put(fact{n: e.n, lost: true})
 		x.blame(e.n, "its entry %s", why)
 	}
 }
@@ -125,7 +175,7 @@ func (x *index) add(e entry, leaf tlog.Hash) int64 {
 		x.problem(e.n, "speaks of %s, which is no clip of this log", x.name(n))
 		return -1
 	}
-	if e.leaf != "" && e.leaf != hex.EncodeToString(f.leaf[:]) && !f.lost {
+	if said, err := clip.ParseDigest(e.leaf); e.leaf != "" && (err != nil || tlog.Hash(said) != f.leaf) && !f.lost {
 		x.blame(n, "entry %d (%s) speaks of another %s", e.n, e.typ, x.name(n))
 	}
 	switch e.typ {
@@ -144,7 +194,7 @@ func (x *index) ingested(e entry, leaf tlog.Hash) int64 {
 		f.lost = true
 		x.blame(e.n, "its entry has no sha256 or no size")
 	}
-	x.clips = append(x.clips, f)
+	x.put(f)
 	return e.n
 }
 
@@ -157,17 +207,14 @@ func (x *index) stored(f *fact, e entry) {
 	}
 	f.stored = true
 	if e.version != "" && x.store != "" {
-		x.versions[f.n] = e.version
+		x.versions[f.n] = strings.Clone(e.version)
 	}
 }
 
 // missed adds a clip that only a statement about it still tells of.
 func (x *index) missed(n int64, why string) {
-	i, found := slices.BinarySearchFunc(x.clips, n, func(f fact, n int64) int { return int(min(max(f.n-n, -1), 1)) })
-	if !found {
-		x.clips = slices.Insert(x.clips, i, fact{n: n, lost: true})
-		x.blame(n, "its entry %s", why)
-	}
+	x.put(fact{n: n, lost: true})
+	x.blame(n, "its entry %s", why)
 }
 
 func (x *index) problem(n int64, format string, args ...any) {

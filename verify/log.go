@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -80,7 +81,7 @@ func Log(ctx context.Context, o Options, each func(manifest.Entry) error) (Head,
 func (r *run) newScan(fs *files, bad map[int64]string) *scan {
 	s := &scan{run: r, fs: fs, bad: bad, roots: map[int64]tlog.Hash{}}
 	s.index = newIndex(r, bad)
-	s.records = newRecords(r, fs.records)
+	s.records = newRecords(fs.records)
 	return s
 }
 
@@ -92,16 +93,20 @@ func (s *scan) walk(ctx context.Context, each func(manifest.Entry) error) (tlog.
 			s.problems = append(s.problems, s.compare(ctx, s.fs, level, n, data)...)
 		}
 	}
-	work := func(ctx context.Context, n int64) (*bundle, error) { return s.bundle(ctx, s.fs, n) }
-	emit := func(b *bundle) error { return s.take(ctx, b, each) }
+	work := func(ctx context.Context, n int64) (*bundle, error) {
+		b, err := s.bundle(ctx, s.fs, n)
+		if err == nil && s.records != nil {
+			b.records, err = s.recordFiles(ctx, s.fs.recordsIn(b.tile))
+		}
+		return b, err
+	}
+	emit := func(b *bundle) error { return s.take(b, each) }
 	if err := ordered(ctx, s.workers(), count((size+manifest.TileWidth-1)/manifest.TileWidth), work, emit); err != nil {
 		return tlog.Hash{}, err
 	}
 	s.tree.edge()
 	if s.records != nil {
-		if err := s.records.close(ctx); err != nil {
-			return tlog.Hash{}, err
-		}
+		s.records.close()
 		s.problems = append(s.problems, s.records.problems...)
 	}
 	s.problems = append(s.problems, s.index.settle()...)
@@ -123,7 +128,7 @@ func count(n int64) iter.Seq[int64] {
 }
 
 // take puts one bundle into the tree, the index and the hands of each.
-func (s *scan) take(ctx context.Context, b *bundle, each func(manifest.Entry) error) error {
+func (s *scan) take(b *bundle, each func(manifest.Entry) error) error {
 	first := b.tile.N * manifest.TileWidth
 	end := first + int64(b.tile.W)
 	i, _ := slices.BinarySearch(s.fs.checkpoints, first+1)
@@ -139,11 +144,13 @@ func (s *scan) take(ctx context.Context, b *bundle, each func(manifest.Entry) er
 		}
 	}
 	s.sums = append(s.sums, b.sum)
+	s.index.room(b)
+	if s.records != nil {
+		s.records.bring(b.records)
+	}
 	s.blame(b)
 	for i, e := range b.entries {
-		if err := s.entry(ctx, e, b.leaf(i)); err != nil {
-			return err
-		}
+		s.entry(e, b.leaf(i))
 		if each != nil && e.typ != "" {
 			whole, err := manifest.ParseEntry(e.raw)
 			if err != nil {
@@ -188,21 +195,16 @@ func (s *scan) blame(b *bundle) {
 	}
 }
 
-func (s *scan) entry(ctx context.Context, e entry, leaf tlog.Hash) error {
+func (s *scan) entry(e entry, leaf tlog.Hash) {
 	if why, bad := s.bad[e.n]; bad {
 		s.index.suspect(e, why)
 		if s.records != nil {
 			s.records.blind(e.n, e.n+1)
 		}
-		return nil
+		return
 	}
 	about := s.index.add(e, leaf)
-	if s.records == nil || e.record.IsZero() {
-		return nil
+	if s.records != nil && !e.record.IsZero() && !s.records.entry(e) {
+		s.index.absent = append(s.index.absent, absence{e.n, about, strings.Clone(e.typ)})
 	}
-	found, err := s.records.entry(ctx, e)
-	if err == nil && !found {
-		s.index.absent = append(s.index.absent, absence{e.n, about, e.typ})
-	}
-	return err
 }

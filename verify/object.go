@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,8 @@ type object struct {
 // plan is which clips to report and which objects they need.
 type plan struct {
 	*index
-	clips   []fact
+	clips   iter.Seq[fact]
+	total   int            // of clips
 	digests []clip.Digest  // of all objects needed, sorted
 	objects []object       // in the same order, once they have been read
 	claimed []bool         // objects that are being read or have been
@@ -47,20 +49,31 @@ type plan struct {
 
 // newPlan selects the clips that were asked for, all when no name is given.
 func newPlan(x *index, names []string) *plan {
-	p := &plan{index: x, trouble: map[int]string{}}
-	if len(names) == 0 {
-		p.clips = x.clips
+	p := &plan{index: x, clips: x.all(), trouble: map[int]string{}}
+	if len(names) > 0 {
+		var chosen []fact
+		for _, name := range names {
+			n, ok := x.parseName(name)
+			if f := x.find(n); ok && f != nil {
+				chosen = append(chosen, *f)
+			} else {
+				p.unknown = append(p.unknown, name)
+			}
+		}
+		p.clips = slices.Values(chosen)
 	}
-	for _, name := range names {
-		n, ok := x.parseName(name)
-		if f := x.find(n); ok && f != nil {
-			p.clips = append(p.clips, *f)
-		} else {
-			p.unknown = append(p.unknown, name)
+	needed := 0
+	for f := range p.clips {
+		p.total++
+		for range p.needs(f) {
+			needed++
 		}
 	}
-	for _, f := range p.clips {
-		p.digests = append(p.digests, p.needs(f)...)
+	p.digests = make([]clip.Digest, 0, needed) // once: growing would hold it twice
+	for f := range p.clips {
+		for d := range p.needs(f) {
+			p.digests = append(p.digests, d)
+		}
 	}
 	slices.SortFunc(p.digests, compareDigests)
 	p.digests = slices.Compact(p.digests)
@@ -69,12 +82,18 @@ func newPlan(x *index, names []string) *plan {
 	return p
 }
 
-// needs lists the objects that can prove a clip.
-func (p *plan) needs(f fact) []clip.Digest {
-	if f.lost {
-		return nil
+// needs yields the objects that can prove a clip, that of its own bytes first.
+func (p *plan) needs(f fact) iter.Seq[clip.Digest] {
+	return func(yield func(clip.Digest) bool) {
+		if f.lost || !yield(f.digest) {
+			return
+		}
+		for _, d := range p.index.objects[f.n] {
+			if !yield(d) {
+				return
+			}
+		}
 	}
-	return append([]clip.Digest{f.digest}, p.index.objects[f.n]...)
 }
 
 func (p *plan) place(d clip.Digest) (int, bool) {
@@ -87,9 +106,14 @@ func compareDigests(a, b clip.Digest) int { return bytes.Compare(a[:], b[:]) }
 // clip before it has brought up.
 type task struct {
 	fact
-	places []int
-	states []object
-	errs   []error
+	readings []reading
+}
+
+// reading is what reading one object gave.
+type reading struct {
+	object
+	place int
+	err   error
 }
 
 // objects hashes what the clips need, each object once, and reports them in
@@ -102,27 +126,27 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 	}
 	var done, read int64
 	emit := func(t *task) error {
-		for i, k := range t.places {
-			p.objects[k] = t.states[i]
-			r.report.Bytes += t.states[i].size
-			if t.errs[i] != nil {
-				p.trouble[k] = t.errs[i].Error()
+		for _, o := range t.readings {
+			p.objects[o.place] = o.object
+			r.report.Bytes += o.object.size
+			if o.err != nil {
+				p.trouble[o.place] = o.err.Error()
 			}
 		}
 		done++
-		read += t.size
+		read += t.fact.size
 		if r.Progress != nil {
-			r.Progress(done, int64(len(p.clips)), read)
+			r.Progress(done, int64(p.total), read)
 		}
 		return r.emit(p.judge(t.fact))
 	}
 	return ordered(ctx, r.workers(), p.tasks, func(ctx context.Context, t *task) (*task, error) {
-		for _, k := range t.places {
-			o, err := r.hashObject(ctx, p, t.fact, k)
+		for i := range t.readings {
+			o := &t.readings[i]
+			o.object, o.err = r.hashObject(ctx, p, t.fact, o.place)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			t.states, t.errs = append(t.states, o), append(t.errs, err)
 		}
 		return t, nil
 	}, emit)
@@ -130,12 +154,12 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 
 // tasks yields a task a clip; it is called from one goroutine.
 func (p *plan) tasks(yield func(*task) bool) {
-	for _, f := range p.clips {
+	for f := range p.clips {
 		t := &task{fact: f}
-		for _, d := range p.needs(f) {
+		for d := range p.needs(f) {
 			if k, ok := p.place(d); ok && !p.claimed[k] {
 				p.claimed[k] = true
-				t.places = append(t.places, k)
+				t.readings = append(t.readings, reading{place: k})
 			}
 		}
 		if !yield(t) {
@@ -222,7 +246,7 @@ func (p *plan) judge(f fact) Result {
 		return res
 	}
 	found := false
-	for i, d := range p.needs(f) {
+	for d := range p.needs(f) {
 		k, _ := p.place(d)
 		o := p.objects[k]
 		found = found || o.state == whole
@@ -233,7 +257,7 @@ func (p *plan) judge(f fact) Result {
 		case o.state == failed:
 			res.Result, res.Problem = Missing, store.Name(d)+" cannot be read: "+p.trouble[k]
 			return res
-		case o.state == whole && i == 0 && o.size != f.size:
+		case o.state == whole && d == f.digest && o.size != f.size:
 			res.Problem = fmt.Sprintf("its entry says %d bytes, its object has %d", f.size, o.size)
 			return res
 		}

@@ -7,22 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
 )
 
-// records follows the entries of a log through its record files. A file holds
-// the records from the entry in its name up to the entry in the next one's, so
-// that only the digests of one publishing are in memory.
-type records struct {
-	r        *run
-	firsts   []int64
-	next     int // of firsts, the file after the one that is open
-	path     string
-	lines    map[clip.Digest]*line
-	partly   map[int]bool // files with entries that are not known, so lines may be theirs
-	problems []Problem
+// recordFile is a record file as it was found.
+type recordFile struct {
+	path    string
+	lines   map[clip.Digest]line
+	trouble string // why it could not be read to its end
 }
 
 type line struct {
@@ -30,82 +27,46 @@ type line struct {
 	used   bool
 }
 
-func newRecords(r *run, firsts []int64) *records {
-	return &records{r: r, firsts: firsts, partly: map[int]bool{}}
-}
-
-// entry reports whether the record of e is where it must be.
-func (c *records) entry(ctx context.Context, e entry) (bool, error) {
-	if err := c.advance(ctx, e.n); err != nil {
-		return false, err
+// recordFiles reads the record files that begin with these entries.
+func (r *run) recordFiles(ctx context.Context, firsts []int64) ([]*recordFile, error) {
+	var out []*recordFile
+	for _, first := range firsts {
+		f := &recordFile{path: manifest.RecordPath(r.head.Log, first), lines: map[clip.Digest]line{}}
+		f.trouble = f.read(ctx, r.Store)
+		out = append(out, f)
 	}
-	l := c.lines[e.record]
-	if l == nil {
-		return false, nil
-	}
-	l.used = true
-	return true, nil
+	return out, ctx.Err()
 }
 
-// blind says that the entries from first up to end are not known.
-func (c *records) blind(first, end int64) {
-	for i := max(c.next-1, 0); i < len(c.firsts) && c.firsts[i] < end; i++ {
-		if i+1 == len(c.firsts) || c.firsts[i+1] > first {
-			c.partly[i] = true
-		}
-	}
-}
-
-func (c *records) advance(ctx context.Context, n int64) error {
-	for c.next < len(c.firsts) && c.firsts[c.next] <= n {
-		c.leave()
-		if err := c.open(ctx, c.firsts[c.next]); err != nil {
-			return err
-		}
-		c.next++
-	}
-	return nil
-}
-
-// leave reports the lines of a file that no entry claimed.
-func (c *records) leave() {
-	for _, l := range c.lines {
-		if !l.used && !c.partly[c.next-1] {
-			c.add("line %d is the record of no entry", l.number)
-		}
-	}
-	c.lines = nil
-}
-
-func (c *records) add(format string, args ...any) {
-	c.problems = append(c.problems, Problem{c.path, fmt.Sprintf(format, args...)})
-}
-
-// open hashes the lines of a record file; they may be long and many.
-func (c *records) open(ctx context.Context, first int64) error {
-	c.path = manifest.RecordPath(c.r.head.Log, first)
-	c.lines = map[clip.Digest]*line{}
-	f, err := c.r.Store.Open(ctx, c.path, "")
+// read hashes the lines, which may be long and many, and says what prevented it.
+func (f *recordFile) read(ctx context.Context, s store.Reader) (trouble string) {
+	in, err := store.OpenBare(ctx, s, f.path)
 	if err != nil {
-		c.add("%s", unreadable(err))
-		return ctx.Err()
+		return unreadable(err)
 	}
-	defer func() { _ = f.Close() }()
-	err = eachLine(f, func(number int, d clip.Digest) { c.lines[d] = &line{number: number} })
-	if err != nil {
-		c.add("%s", err)
+	defer func() { _ = in.Close() }()
+	if err := eachLine(in, func(number int, d clip.Digest) { f.lines[d] = line{number: number} }); err != nil {
+		return err.Error()
 	}
-	return ctx.Err()
+	return ""
 }
+
+var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
 
 // eachLine hands out the SHA-256 of every line without its newline. A last
 // line without newline is an error and is not handed out.
 func eachLine(r io.Reader, each func(number int, d clip.Digest)) error {
-	in := bufio.NewReaderSize(r, 64<<10)
+	in, _ := lineReaders.Get().(*bufio.Reader)
+	defer lineReaders.Put(in)
+	in.Reset(r)
+	defer in.Reset(nil)
 	h := sha256.New()
 	for number, open := 1, false; ; {
 		part, err := in.ReadSlice('\n')
 		switch {
+		case err == nil && !open:
+			each(number, sha256.Sum256(part[:len(part)-1]))
+			number++
 		case err == nil:
 			_, _ = h.Write(part[:len(part)-1])
 			each(number, clip.Digest(h.Sum(nil)))
@@ -124,11 +85,79 @@ func eachLine(r io.Reader, each func(number int, d clip.Digest)) error {
 	}
 }
 
-// close checks the files up to the size of the log.
-func (c *records) close(ctx context.Context) error {
-	if err := c.advance(ctx, c.r.head.Checkpoint.Size-1); err != nil {
-		return err
+// records follows the entries of a log through its record files. A file holds
+// the records from the entry in its name up to the entry in the next one's, so
+// that only the digests of a few files are in memory.
+type records struct {
+	firsts   []int64
+	next     int           // of firsts, the file after the one that is open
+	open     *recordFile   // nil before the first
+	read     []*recordFile // from next on, those that were read already
+	partly   map[int]bool  // files with entries that are not known, so lines may be theirs
+	problems []Problem
+}
+
+func newRecords(firsts []int64) *records { return &records{firsts: firsts, partly: map[int]bool{}} }
+
+// bring takes over the next files, before the entries they begin with come.
+func (c *records) bring(files []*recordFile) { c.read = append(c.read, files...) }
+
+// entry reports whether the record of e is where it must be.
+func (c *records) entry(e entry) bool {
+	c.advance(e.n)
+	if c.open == nil {
+		return false
+	}
+	l, found := c.open.lines[e.record]
+	if found && !l.used {
+		l.used = true
+		c.open.lines[e.record] = l
+	}
+	return found
+}
+
+// blind says that the entries from first up to end are not known.
+func (c *records) blind(first, end int64) {
+	for i := max(c.next-1, 0); i < len(c.firsts) && c.firsts[i] < end; i++ {
+		if i+1 == len(c.firsts) || c.firsts[i+1] > first {
+			c.partly[i] = true
+		}
+	}
+}
+
+// advance opens the file that covers entry n.
+func (c *records) advance(n int64) {
+	for len(c.read) > 0 && c.firsts[c.next] <= n {
+		c.leave()
+		c.open = c.read[0]
+		c.read = slices.Delete(c.read, 0, 1)
+		if c.open.trouble != "" {
+			c.add("%s", c.open.trouble)
+		}
+		c.next++
+	}
+}
+
+// leave reports the lines of a file that no entry claimed.
+func (c *records) leave() {
+	if c.open == nil {
+		return
+	}
+	for _, l := range c.open.lines {
+		if !l.used && !c.partly[c.next-1] {
+			c.add("line %d is the record of no entry", l.number)
+		}
+	}
+}
+
+func (c *records) add(format string, args ...any) {
+	c.problems = append(c.problems, Problem{c.open.path, fmt.Sprintf(format, args...)})
+}
+
+// close checks the files that are left, when the entries have ended.
+func (c *records) close() {
+	for len(c.read) > 0 {
+		c.advance(c.firsts[c.next])
 	}
 	c.leave()
-	return nil
 }

@@ -35,7 +35,13 @@ func severity(result string) int {
 	return len(order)
 }
 
-func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c verifyCall) error {
+func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c verifyCall) (err error) {
+	lines := p.gather()
+	defer func() {
+		if flushed := lines.flush(); err == nil {
+			err = flushed
+		}
+	}()
 	var total verify.Report
 	var bad error
 	for i, o := range stores {
@@ -73,6 +79,18 @@ func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c veri
 		return err
 	}
 	return bad
+}
+
+// gather lets what is printed from here on go out in larger pieces. A terminal
+// has each line as it comes, between those of the progress.
+func (p *verifyPrinter) gather() *gatherer {
+	g := &gatherer{to: p.a.out, now: p.a.now, at: p.a.now()}
+	if width(p.a.out) == 0 {
+		a := *p.a
+		a.out = g
+		p.a = &a
+	}
+	return g
 }
 
 // progress draws a line at the bottom of a terminal, nothing elsewhere.

@@ -225,6 +225,21 @@ func TestCameraSlow(t *testing.T) {
 	}
 }
 
+// TestCameraPaced: two files that are read at once share the device's rate.
+func TestCameraPaced(t *testing.T) {
+	dir := t.TempDir()
+	Clips(t, dir, 2, clipSize, 1)
+	cam := Camera(t, dir, Fault{Path: "*", Kind: Paced, N: 30 << 20})
+	start := time.Now()
+	r := Run(t, "sh", "-c", `cd "$0"; for f in *; do cat "$f" >/dev/null & done; wait`, cam.Mountpoint)
+	if d := time.Since(start); r.Code != 0 || d < 160*time.Millisecond {
+		t.Errorf("twice %d bytes at 30 MiB/s took %v: %+v", clipSize, d, r)
+	}
+	if cam.Fired(Paced) == 0 {
+		t.Error("did not fire")
+	}
+}
+
 func TestCameraListing(t *testing.T) {
 	names := HostileNames()
 	dir := t.TempDir()

@@ -21,7 +21,8 @@ const (
 	Grow      Kind = "grow"       // size and contents grow by N bytes (1) at each stat
 	Hang      Kind = "hang"       // reads that reach At or start past it wait for Heal or a signal
 	HangDeaf  Kind = "hang deaf"  // the same, and no signal ends them (D state), only Heal and Unplug
-	Slow      Kind = "slow"       // reads take their time: N bytes a second
+	Slow      Kind = "slow"       // reads take their time: N bytes a second, each read for itself
+	Paced     Kind = "paced"      // all reads of what Path names share N bytes a second, as those of one card do
 	OpenError Kind = "open error" // opening fails with Errno (EIO)
 	ListError Kind = "list error" // a listing fails with Errno (EIO) after At names
 	ListEmpty Kind = "list empty" // a listing is empty and no error is told
@@ -46,6 +47,7 @@ type armed struct {
 	Fault
 	seen, fired int
 	healed      chan struct{}
+	free        time.Time // of Paced: when the next byte may go
 }
 
 func (a *armed) errno(other syscall.Errno) syscall.Errno {
@@ -134,6 +136,23 @@ func (f *faults) fire(a *armed) bool {
 		a.Do()
 	}
 	return true
+}
+
+// ahead is how much of its time a paced device makes up for when nobody asked it:
+// what the kernel has read ahead by then.
+const ahead = 30 * time.Millisecond
+
+// reserve gives size bytes their time on a paced device and says how long they
+// wait for it.
+func (f *faults) reserve(a *armed, size int) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if late := now.Add(-ahead); a.free.Before(late) {
+		a.free = late
+	}
+	a.free = a.free.Add(time.Duration(int64(size) * int64(time.Second) / a.n()))
+	return a.free.Sub(now)
 }
 
 // spent reports whether the fault will never fire again.

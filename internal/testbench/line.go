@@ -22,6 +22,7 @@ type line struct {
 	held    bool
 	rate    int64 // bytes a second, 0 without limit
 	free    [2]time.Time
+	moved   [2]int64 // bytes that went each way
 	conns   map[*lineConn]bool
 }
 
@@ -162,6 +163,7 @@ func (n *line) chunk(size int) int {
 func (n *line) reserve(way, size int) (time.Duration, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.moved[way] += int64(size)
 	if n.rate == 0 {
 		return 0, nil
 	}

@@ -196,5 +196,12 @@ func (p *Relay) Stall(on bool) { p.line.stall(on) }
 // way; 0 takes the limit away.
 func (p *Relay) Throttle(rate int64) { p.line.throttle(rate) }
 
+// Moved is how many bytes have gone to the server and back, headers among them.
+func (p *Relay) Moved() (up, down int64) {
+	p.line.mu.Lock()
+	defer p.line.mu.Unlock()
+	return p.line.moved[upwards], p.line.moved[downwards]
+}
+
 // Cut resets every connection that stands now and says how many there were.
 func (p *Relay) Cut() int { return p.line.cut() }

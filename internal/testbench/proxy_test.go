@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -211,6 +212,31 @@ func TestProxyStall(t *testing.T) {
 	c.Timeout = 20 * time.Millisecond
 	if _, _, _, err := ask(c, "GET", p.URL, ""); err == nil {
 		t.Error("an answer through a black hole")
+	}
+}
+
+// TestProxyCarried: what passed is known by request, with what made it fail.
+func TestProxyCarried(t *testing.T) {
+	p, _, c := relay(t)
+	p.Inject(WireFault{Kind: LostReply, Method: "PUT", Part: "/two", Times: 1}, WireFault{Kind: Refused, Part: "/three", Times: 1})
+	for _, path := range []string{"/one", "/two", "/two", "/three"} {
+		_, _, _, _ = ask(c, "PUT", p.URL+path, strings.Repeat("x", 3000)) // what came of it is asked for below
+	}
+	_, _, _, _ = ask(c, "GET", p.URL+"/four?x=1", "")
+	got := p.Carried()
+	for i := range got {
+		if got[i].Fault == Refused {
+			got[i].Body = 0 // the server may have read it ahead
+		}
+	}
+	want := []Carriage{
+		{"PUT", "/one", 3000, ""}, {"PUT", "/two", 3000, LostReply}, {"PUT", "/two", 3000, ""}, {"PUT", "/three", 0, Refused}, {"GET", "/four?x=1", 0, ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if up, down := p.Moved(); up < 4*3000 || up > 15_000 || down < 2*3000 || down > 10_000 {
+		t.Errorf("%d bytes up, %d down", up, down)
 	}
 }
 

@@ -42,6 +42,9 @@ func (r *reader) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadRes
 		return nil, fs.ToErrno(err)
 	}
 	r.spoil(dest[:n], off)
+	if errno := r.pace(ctx, n); errno != 0 {
+		return nil, errno
+	}
 	return fuse.ReadResultData(dest[:n]), 0
 }
 
@@ -92,6 +95,20 @@ func (r *reader) before(ctx context.Context, off, size int64) (int64, syscall.Er
 		}
 	}
 	return size, 0
+}
+
+// pace holds back n bytes until the device has had the time for them.
+func (r *reader) pace(ctx context.Context, n int) syscall.Errno {
+	f := r.cam.faults
+	for _, a := range f.armedAt(r.path, Paced) {
+		if !f.fire(a) {
+			continue
+		}
+		if errno := a.pause(ctx, f.reserve(a, n)); errno != 0 {
+			return errno
+		}
+	}
+	return 0
 }
 
 func (r *reader) hang(ctx context.Context, a *armed) syscall.Errno {

@@ -147,3 +147,16 @@ func (s *S3Server) Stop() {
 		s.t.Logf("%s printed %s", s.o.Kind, tail(r.Stdout+r.Stderr))
 	}
 }
+
+// CPU is the user and system time that the running server has used.
+func (s *S3Server) CPU() time.Duration {
+	s.t.Helper()
+	if s.process == nil {
+		s.t.Fatalf("%s does not run", s.o.Kind)
+	}
+	used, err := processorTime(s.process.PID())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return used
+}

@@ -29,6 +29,7 @@ func NewWire(next http.RoundTripper, list ...WireFault) *Wire {
 
 // RoundTrip carries one request.
 func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	r, c := w.meter(r)
 	if f := w.pick(r, Latency); f != nil {
 		timer := time.NewTimer(f.Delay)
 		defer timer.Stop()
@@ -39,6 +40,9 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	f := w.pick(r, Refused, LostReply, ResetRequest)
+	if f != nil {
+		w.failed(c, f.Kind)
+	}
 	switch {
 	case f != nil && f.Kind == Refused:
 		status := f.Status

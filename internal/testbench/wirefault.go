@@ -52,6 +52,7 @@ type wireFaults struct {
 	fired   map[WireKind]int
 	changed chan struct{} // closed at the next firing
 	passed  []string      // "METHOD path?query" of what the server was asked
+	carried []*carriage
 }
 
 type armedWire struct {

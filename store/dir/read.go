@@ -40,6 +40,15 @@ func (r *Reader) Open(ctx context.Context, name, version string) (store.File, er
 	return f, nil
 }
 
+// OpenBare implements store.Bare.
+func (r *Reader) OpenBare(ctx context.Context, name string) (store.File, error) {
+	f, err := r.openBare(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 // OpenCold implements store.Cold: the kernel lets go of what it has in memory
 // of the file, which is durable, before the first byte is read.
 func (r *Reader) OpenCold(ctx context.Context, name, version string) (store.File, error) {
@@ -55,6 +64,24 @@ func (r *Reader) OpenCold(ctx context.Context, name, version string) (store.File
 }
 
 func (r *Reader) open(ctx context.Context, name, version string) (*file, error) {
+	f, err := r.openBare(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if !isObject(name) {
+		if f.info.Version, err = hashOf(f.File, f.info.Size); err != nil {
+			_ = f.Close()
+			return nil, err
+		}
+	}
+	if version != "" && version != f.info.Version {
+		_ = f.Close()
+		return nil, fmt.Errorf("version %.12s of %s: %w any more", version, name, store.ErrNotExist)
+	}
+	return f, nil
+}
+
+func (r *Reader) openBare(ctx context.Context, name string) (*file, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -65,18 +92,7 @@ func (r *Reader) open(ctx context.Context, name, version string) (*file, error) 
 	if err != nil {
 		return nil, reading(name, err)
 	}
-	info := store.Info{Name: name, Size: size}
-	if !isObject(name) {
-		if info.Version, err = hashOf(f, size); err != nil {
-			_ = f.Close()
-			return nil, err
-		}
-	}
-	if version != "" && version != info.Version {
-		_ = f.Close()
-		return nil, fmt.Errorf("version %.12s of %s: %w any more", version, name, store.ErrNotExist)
-	}
-	return &file{File: f, info: info}, nil
+	return &file{File: f, info: store.Info{Name: name, Size: size}}, nil
 }
 
 // hashOf leaves the position of f where it was.

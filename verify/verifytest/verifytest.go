@@ -231,3 +231,18 @@ func (l *Log) Proof(n int64) []byte {
 	}
 	return manifest.Proof{Index: n, Hashes: p, Checkpoint: l.Checkpoint(l.Size())}.Encode()
 }
+
+// Receipt signs r as one of the first size entries.
+func (l *Log) Receipt(r manifest.Receipt, size int64) []byte {
+	l.t.Helper()
+	root, err := tlog.TreeHash(size, l.reader())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r.Origin, r.Size, r.Root = Origin, size, root
+	msg, err := r.Sign(l.signer)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return msg
+}

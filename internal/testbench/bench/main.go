@@ -1,119 +1,133 @@
-// Bench measures an ingest against what a person would do by hand, in pairs
-// on the same disk, because machines drift and only ratios travel:
+// Bench measures custodock against programs that do the same or less, side by
+// side on the same machine, because machines drift and only ratios travel. Each
+// row of its table is some work, the sides that do it in turns, and the bars that
+// the medians of the rounds must meet. docs/performance.md holds the last table.
 //
-//	large: custodock ingest   against   openssl dgst -sha256 FILES && cp -r SRC DST && sync -f DST
-//	small: custodock ingest   against   cp -r SRC DST && sync -f DST
+//	go run ./internal/testbench/bench -rows 1,4 -rounds 3 -scale 0.1
 //
-// Each ingest goes into a fresh state with the embedded store. The source is
-// in the page cache for both.
+// The peers that are programs of ours, and do nothing but hash, copy or upload,
+// are this program called as `bench peer`, so that the kernel counts them apart.
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/custodock/custodock/internal/testbench"
 )
 
 // options are the flags.
 type options struct {
-	bin    string
-	dir    string
-	out    string
-	mode   string
-	rounds int
-	files  int
-	size   int64 // KiB
+	bin, dir      string
+	rows          string
+	rounds        int
+	scale         float64
+	json, md      string
+	record, guard string
+	list          bool
 }
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	var o options
-	flag.StringVar(&o.bin, "bin", "bin/custodock", "the custodock to measure")
-	flag.StringVar(&o.dir, "dir", "", "folder on the disk to measure (default the temporary one)")
-	flag.StringVar(&o.out, "json", "bench.json", "file for the figures")
-	flag.StringVar(&o.mode, "mode", "both", "large, small or both")
-	flag.IntVar(&o.rounds, "rounds", 5, "pairs of runs")
-	flag.IntVar(&o.files, "files", 0, "number of files (default 8 large, 10000 small)")
-	flag.Int64Var(&o.size, "size", 0, "KiB a file (default 131072 large, 64 small)")
-	flag.Parse()
-	if flag.NArg() > 0 || o.rounds < 1 {
-		return errors.New("usage: bench [flags], see -help")
+func command(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "peer" {
+		return peer(ctx, args[1:])
 	}
-	modes := map[string][]string{"large": {"large"}, "small": {"small"}, "both": {"large", "small"}}[o.mode]
-	if modes == nil {
-		return fmt.Errorf("mode %q is none of large, small and both", o.mode)
-	}
-	bin, err := filepath.Abs(o.bin)
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	o.bin = bin
-	reports := make([]Report, 0, len(modes))
-	for _, mode := range modes {
-		r, err := measure(o, mode)
-		if err != nil {
-			return fmt.Errorf("%s: %w", mode, err)
+	if o.list {
+		for _, r := range rows() {
+			fmt.Printf("%s\t%s\n", r.ID, r.Title)
 		}
-		r.print(os.Stdout)
-		reports = append(reports, r)
+		return nil
 	}
-	text, err := json.MarshalIndent(reports, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.out, append(text, '\n'), 0o644)
+	return bench(ctx, o)
 }
 
-// measure makes the files of one mode and runs all its rounds.
-func measure(o options, mode string) (Report, error) {
-	r := Report{Mode: mode, Peer: "by hand", Files: 8, Size: 128 << 20}
-	if mode == "small" {
-		r.Files, r.Size = 10_000, 64<<10
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.StringVar(&o.bin, "bin", "bin/custodock", "the custodock to measure")
+	f.StringVar(&o.dir, "dir", "", "folder on the disk to measure (default the temporary one)")
+	f.StringVar(&o.rows, "rows", "", "rows to run, as 1,4,8 (default all; -list names them)")
+	f.IntVar(&o.rounds, "rounds", 0, "runs of each side (default each row's own)")
+	f.Float64Var(&o.scale, "scale", 1, "size of the work; ratios are those of the table at 1 only")
+	f.StringVar(&o.json, "json", "", "file for all figures")
+	f.StringVar(&o.md, "md", "", "file for the table in Markdown")
+	f.StringVar(&o.record, "record", "", "file whose medians the ones of this run replace")
+	f.StringVar(&o.guard, "guard", "", "file of medians that this run must not be worse than")
+	f.BoolVar(&o.list, "list", false, "name the rows and run none")
+	if err := f.Parse(args); err != nil {
+		return o, err
 	}
-	if o.files > 0 {
-		r.Files = o.files
+	if f.NArg() > 0 || o.rounds < 0 || o.scale <= 0 {
+		return o, errors.New("usage: bench [flags], see -help")
 	}
-	if o.size > 0 {
-		r.Size = o.size << 10
+	return o, nil
+}
+
+// bench runs the chosen rows and writes what was asked for.
+func bench(ctx context.Context, o options) (err error) {
+	chosen, unknown := selected(rows(), o.rows)
+	if len(unknown) > 0 {
+		return fmt.Errorf("no row is called %q: -list names them", unknown)
 	}
-	tmp, err := os.MkdirTemp(o.dir, "custodock-bench-")
+	b, err := open(ctx, o)
 	if err != nil {
-		return r, err
+		return err
 	}
-	defer func() { _ = os.RemoveAll(tmp) }()
-	src := filepath.Join(tmp, "source")
-	fmt.Printf("%s: making %d files of %d KiB\n", mode, r.Files, r.Size>>10)
-	if _, err := testbench.MakeClips(src, r.Files, r.Size, 1); err != nil {
-		return r, err
+	defer func() { err = errors.Join(err, b.close()) }()
+	t := Table{Machine: machine(b), Scale: o.scale}
+	t.Machine.print(b.out)
+	for _, r := range chosen {
+		report, err := b.measure(r)
+		if err != nil {
+			return fmt.Errorf("row %s: %w", r.ID, err)
+		}
+		report.print(b.out)
+		t.Rows = append(t.Rows, report)
 	}
-	for i := range o.rounds {
-		var round Round
-		pair := []func() error{
-			func() (err error) { round.A, err = ingest(o.bin, tmp, src, r.Files); return err },
-			func() (err error) { round.B, err = byHand(mode, tmp, src); return err },
-		}
-		// The first of a pair may find a busier disk: take turns.
-		if i%2 == 1 {
-			pair[0], pair[1] = pair[1], pair[0]
-		}
-		for _, one := range pair {
-			if err := one(); err != nil {
-				return r, err
-			}
-		}
-		fmt.Printf("round %d: custodock %.2f s, by hand %.2f s\n", i+1, round.A.Seconds, round.B.Seconds)
-		r.Rounds = append(r.Rounds, round)
+	return t.deliver(o)
+}
+
+// open makes the folder that everything of a run lies in.
+func open(ctx context.Context, o options) (*Bench, error) {
+	bin, err := filepath.Abs(o.bin)
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	if _, err := os.Stat(bin); err != nil {
+		return nil, fmt.Errorf("look for custodock: %w: run make build, or name it with -bin", err)
+	}
+	root, err := testbench.Root()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(o.dir, "custodock-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &Bench{
+		Bin: bin, Dir: dir, ctx: ctx, self: self, servers: filepath.Join(root, "bin", "servers"),
+		scale: o.scale, rounds: o.rounds, out: os.Stdout,
+	}, nil
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,40 +19,87 @@ func TestSpread(t *testing.T) {
 		{[]float64{4, 1, 2}, spread{2, 1, 4}},
 		{[]float64{4, 1, 2, 3}, spread{2.5, 1, 4}},
 	} {
-		if diff := cmp.Diff(tt.want, spreadOf(tt.in), cmp.AllowUnexported(spread{})); diff != "" {
+		if diff := cmp.Diff(tt.want, spreadOf(tt.in)); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
-func TestPrint(t *testing.T) {
-	r := Report{Mode: "large", Peer: "by hand", Files: 2, Size: 1 << 20, Rounds: []Round{
-		{A: Sample{Seconds: 2, CPU: 1, Peak: 3 << 20}, B: Sample{Seconds: 1, CPU: 2}},
-		{A: Sample{Seconds: 3, CPU: 1, Peak: 5 << 20}, B: Sample{Seconds: 3, CPU: 4}},
+func TestFigure(t *testing.T) {
+	for in, want := range map[float64]string{0: "0.00", 0.012: "0.012", 0.84: "0.84", 9.999: "10.0", 41.26: "41.3", 19500: "19500", -3: "-3.00"} {
+		if got := figure(in); got != want {
+			t.Errorf("%v is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// sampleTable has one row of two rounds.
+func sampleTable() Table {
+	r := Row{ID: "7", Title: "waiting", Bars: []Bar{
+		{Name: "a / b", Of: wall("a", "b"), Most: 1.25},
+		{Name: "b / a", Of: wall("b", "a"), Least: 1},
+		{Name: "none", Of: func(Round) float64 { return 7 }},
 	}}
-	var b strings.Builder
-	r.print(&b)
-	got := map[string]string{}
-	for line := range strings.Lines(b.String()) {
-		f := strings.Fields(line)
-		got[strings.Join(f[:len(f)-3], " ")] = strings.Join(f[len(f)-3:], " ")
+	rounds := []Round{
+		{"a": {Seconds: 2, CPU: 1, Peak: 3 << 20}, "b": {Seconds: 1, CPU: 2, Extra: map[string]float64{"server CPU s": 0.5}}},
+		{"a": {Seconds: 3, CPU: 1, Peak: 5 << 20}, "b": {Seconds: 3, CPU: 4, Extra: map[string]float64{"server CPU s": 1.5}}},
 	}
-	want := map[string]string{
-		"large: 2 x 1024 KiB": "median min max",
-		"custodock, s":        "2.50 2.00 3.00", "by hand, s": "2.00 1.00 3.00", "ratio": "1.50 1.00 2.00",
-		"custodock, CPU s": "1.00 1.00 1.00", "by hand, CPU s": "3.00 2.00 4.00", "ratio of CPU": "0.38 0.25 0.50", "custodock, peak MiB": "4.00 3.00 5.00",
+	sides := Sides{{Name: "a"}, {Name: "b"}}
+	return Table{Machine: Machine{Date: "2026-11-26"}, Scale: 1, Rows: []Report{newReport(r, sides, rounds, []string{"a note"})}}
+}
+
+var sampleLines = [][]string{
+	{"a, s", "2.50", "2.00", "3.00"}, {"a, CPU s", "1.00", "1.00", "1.00"}, {"a, peak MiB", "4.00", "3.00", "5.00"},
+	{"b, s", "2.00", "1.00", "3.00"}, {"b, CPU s", "3.00", "2.00", "4.00"}, {"b, server CPU s", "1.00", "0.50", "1.50"},
+	{"a / b", "1.50", "1.00", "2.00", "≤ 1.25", "NOT MET"}, {"b / a", "0.75", "0.50", "1.00", "≥ 1", "NOT MET"}, {"none", "7.00", "7.00", "7.00"},
+}
+
+func TestPrint(t *testing.T) {
+	var out strings.Builder
+	sampleTable().Rows[0].print(&out)
+	for _, want := range sampleLines {
+		found := false
+		for line := range strings.Lines(out.String()) {
+			found = found || strings.Join(strings.Fields(line), " ") == strings.Join(want, " ")
+		}
+		if !found {
+			t.Errorf("no line %q in %s", want, out.String())
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+}
+
+func TestDeliver(t *testing.T) {
+	dir := t.TempDir()
+	o := options{json: filepath.Join(dir, "all.json"), md: filepath.Join(dir, "all.md"), record: filepath.Join(dir, "record.json")}
+	if err := sampleTable().deliver(o); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(o.md)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"### 7: waiting\n", "| a, s | 2.50 | 2.00 | 3.00 | | |\n", "| a / b | **1.50** | 1.00 | 2.00 | ≤ 1.25 | not met |\n",
+		"| none | **7.00** | 7.00 | 7.00 |  |  |\n", "a note\n", "| date | 2026-11-26 |\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+	all, err := readTable(o.json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleTable(), all, cmp.AllowUnexported(Result{})); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestByHand(t *testing.T) {
-	src := t.TempDir()
-	if s, err := byHand("small", t.TempDir(), src); err != nil || s.Seconds <= 0 {
-		t.Errorf("%+v, %v", s, err)
-	}
-	if _, err := byHand("large", t.TempDir(), src); err == nil {
-		t.Error("no error for a failing command")
+func TestNoNumberMeetsNoBar(t *testing.T) {
+	nan := func(Round) float64 { return math.NaN() }
+	for _, bar := range []Bar{{Of: nan, Most: 1}, {Of: nan, Least: 1}} {
+		if bar.over([]Round{{}}).Met {
+			t.Errorf("%+v is met", bar)
+		}
 	}
 }

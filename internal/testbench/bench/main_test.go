@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/custodock/custodock/internal/testbench"
+)
+
+func TestMain(m *testing.M) { testbench.Main(m) }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// What the cameras of the officer's wait are.
+const (
+	waitCameras = 16
+	waitClips   = 2
+	cameraRate  = 15_000_000 // bytes a second
+)
+
+// readers is the side that only reads.
+const readers = "cat"
+
+// waiting is row 7: how long officers stand before the dock.
+func waiting() Row {
+	return Row{
+		ID: "7", Title: "16 cameras of 15 MB/s with 2 × 96 MiB each: until every bay says that they may go", Rounds: 3, Make: makeWaiting,
+		Bars: []Bar{
+			{Name: "time / what the cameras need", Of: wall(ours, readers), Most: 1.05},
+			{Name: "time / bytes at 15 MB/s", Of: func(r Round) float64 { return r[ours].Seconds / r[ours].Extra[needed] }},
+		},
+	}
+}
+
+// needed is how long the bytes of one camera take at its rate.
+const needed = "bytes / rate, s"
+
+func makeWaiting(b *Bench) (Sides, func(), error) {
+	cards, err := b.cards(waitCameras, waitClips, b.Scaled(96)<<20, b.source)
+	if err != nil {
+		return nil, nil, err
+	}
+	extra := map[string]float64{needed: float64(cards[0].Bytes) / cameraRate}
+	return Sides{
+		{ours, func(ctx context.Context) (Sample, error) {
+			return b.On(ctx, func(s *Stand) (Sample, error) {
+				sample, err := b.officersWait(s, cards)
+				sample.Extra = extra
+				return sample, err
+			})
+		}},
+		{readers, func(ctx context.Context) (Sample, error) {
+			return b.On(ctx, func(s *Stand) (Sample, error) {
+				script := `for d; do cat "$d"/* >/dev/null & done; wait`
+				sample, _, err := Timed(ctx, exec.Command("sh", append([]string{"-ec", script, "sh"}, plug(s, cards, cameraRate)...)...), nil)
+				sample.Peak, sample.Extra = 0, extra
+				return sample, err
+			})
+		}},
+	}, nil, nil
+}
+
+// officersWait plugs cameras into a dock that runs and waits for the bays.
+func (b *Bench) officersWait(s *Stand, cards []*Source) (Sample, error) {
+	for _, c := range cards {
+		if err := c.ready(); err != nil {
+			return Sample{}, err
+		}
+	}
+	d := b.daemon(s, "policy: dock\n"+roots(s), nil)
+	syscall.Sync()
+	start := time.Now()
+	plug(s, cards, cameraRate)
+	_, err := d.await(s.Context(), mayAllGo(len(cards), waitClips))
+	sample := Sample{Seconds: time.Since(start).Seconds()}
+	if err != nil {
+		return sample, err
+	}
+	r, err := d.end()
+	sample.CPU, sample.Peak = r.CPU.Seconds(), r.Peak
+	return sample, err
+}
