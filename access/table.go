@@ -30,6 +30,9 @@ var table = map[string][]Role{
 	"receipt": {Officer, Auditor, Admin},
 	// Evidence leaves the dock under supervision, not by the hand that made it.
 	"export": {Auditor, Admin},
+	// So it is looked at: the camera's officer knows what it shows, and everybody
+	// else must be named by somebody who may.
+	"view": {Auditor, Admin},
 	// The verifier key is public, and everybody should be able to compare it.
 	"key": {Officer, Auditor, Admin},
 	// Proof of the log. They publish, which is more than a shift needs.

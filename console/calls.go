@@ -99,6 +99,11 @@ func (c *Client) Prove(ctx context.Context, which string) ([]byte, error) {
 	return a.Bytes, err
 }
 
+// View implements Desk.
+func (c *Client) View(ctx context.Context, r ingest.ViewRequest) error {
+	return c.call(ctx, pathView, r, &empty{})
+}
+
 // Receipt implements Desk.
 func (c *Client) Receipt(ctx context.Context, which string) (ingest.ReceiptView, error) {
 	var r ingest.ReceiptView

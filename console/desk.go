@@ -38,6 +38,9 @@ type Desk interface {
 	Ingest(ctx context.Context, r ingest.Request, each func(ingest.Event)) (ingest.Summary, error)
 	// Export records that clips leave the dock, durably, and names them.
 	Export(ctx context.Context, r ingest.ExportRequest) ([]string, error)
+	// View records durably that somebody looks at a clip; its bytes are read
+	// from a store afterwards.
+	View(ctx context.Context, r ingest.ViewRequest) error
 	// StateClock enters durably how far a camera's clock is off,
 	// ingest.ErrNoDevice when no camera has that id.
 	StateClock(ctx context.Context, r ingest.ClockRequest) error

@@ -34,6 +34,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathCheckpoint: {empty{}, bytesAnswer{}},
 	pathEntry:      {what{}, bytesAnswer{}},
 	pathProve:      {what{}, bytesAnswer{}},
+	pathView:       {ingest.ViewRequest{}, empty{}},
 	pathReceipt:    {what{}, ingest.ReceiptView{}},
 	pathDoctor:     {empty{}, condAnswer{}},
 	pathAgree:      {agreement{}, empty{}},

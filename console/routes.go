@@ -26,6 +26,7 @@ const (
 	opEnrol   = "register"
 	opForget  = "forget"
 	opBind    = "bind"
+	opView    = "view"
 	opClock   = "clock"
 	opErase   = "erase"
 )
@@ -41,6 +42,7 @@ const (
 	pathTag        = apiRoot + opTag
 	pathIngest     = apiRoot + opIngest
 	pathExport     = apiRoot + opExport
+	pathView       = apiRoot + opView
 	pathClock      = apiRoot + opClock
 	pathKey        = apiRoot + "key"
 	pathCheckpoint = apiRoot + "checkpoint"
@@ -132,6 +134,7 @@ func (s *server) routes() []route {
 		})),
 		onPost(pathTag, answer(s, s.tag)),
 		onPost(pathExport, answer(s, s.export)),
+		onPost(pathView, answer(s, s.view)),
 		onPost(pathClock, answer(s, s.clock)),
 		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
 			key, err := d.Key(ctx)
@@ -195,6 +198,13 @@ func (s *server) export(ctx context.Context, q ingest.ExportRequest) (clipsAnswe
 	}
 	clips, err := s.Desk.Export(ctx, q)
 	return clipsAnswer{clips}, err
+}
+
+func (s *server) view(ctx context.Context, q ingest.ViewRequest) (empty, error) {
+	if err := s.signAs(ctx, opView, &q.Actor, nil); err != nil {
+		return empty{}, err
+	}
+	return empty{}, s.Desk.View(ctx, q)
 }
 
 func (s *server) register(ctx context.Context, q ingest.RegisterRequest) (ingest.DeviceView, error) {

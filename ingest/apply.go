@@ -24,7 +24,7 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyStored(e)
 	case "clip.confirmed", "clip.damaged":
 		return c.applyProof(e)
-	case "clip.exported":
+	case "clip.exported", "clip.viewed":
 		return c.applyStatement(e)
 	case "docking.closed":
 		return errors.Join(c.applyClosed(e), c.applyEnd(e))

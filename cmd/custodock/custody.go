@@ -15,6 +15,7 @@ import (
 type statement struct {
 	Tags   *clip.Tags `json:"tags"`
 	Reason string     `json:"reason"`
+	Range  string     `json:"range"`
 	For    string     `json:"for"`
 }
 
@@ -37,6 +38,9 @@ func (a *app) custodyNote(c ingest.Custody) string {
 	}
 	if s.Reason != "" && c.Type != "clip.ingested" {
 		words = append(words, a.say("show.reason", message.Line(s.Reason)))
+	}
+	if s.Range != "" {
+		words = append(words, a.say("show.range", message.Line(s.Range)))
 	}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), "; ")
 }

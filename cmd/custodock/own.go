@@ -42,6 +42,12 @@ func (o own) Export(ctx context.Context, r ingest.ExportRequest) ([]string, erro
 	return o.Station.Export(ctx, r)
 }
 
+// View implements console.Desk.
+func (o own) View(ctx context.Context, r ingest.ViewRequest) error {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.View(ctx, r)
+}
+
 // Register implements console.Desk.
 func (o own) Register(ctx context.Context, r ingest.RegisterRequest) (ingest.DeviceView, error) {
 	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)

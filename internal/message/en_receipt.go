@@ -1,6 +1,6 @@
 package message
 
-// englishReceipt is what an undock receipt says to a person.
+// englishReceipt is what receipts say to a person, and what is said of looking at clips.
 var englishReceipt = map[string]string{
 	"receipt.safe.one":    "%d clip is safe on this dock, %s.",
 	"receipt.safe.many":   "%d clips are safe on this dock, %s.",
@@ -13,4 +13,9 @@ var englishReceipt = map[string]string{
 	"cmd.receipt":         "State, signed, what is safe of a docking: the last of a bay or a camera",
 	"flag.note":           "write the signed note alone, for verify",
 	"err.no_docking":      "no such docking",
+	"cmd.view":            "Write a clip's bytes out; that somebody looks is recorded first",
+	"flag.reason.view":    "why it is looked at; recorded",
+	"flag.range":          "only the bytes `A-B`, first and last, or A-",
+	"show.range":          "bytes %s",
+	"view.part":           "Only a part was written: it cannot be compared with the digest of the clip.",
 }

@@ -1,6 +1,6 @@
 package message
 
-// chineseReceipt is what an undock receipt says to a person.
+// chineseReceipt is what receipts say to a person, and what is said of looking at clips.
 var chineseReceipt = map[string]string{
 	"receipt.safe.one":    "%d 个片段已安全存于本采集站，%s。",
 	"receipt.safe.many":   "%d 个片段已安全存于本采集站，%s。",
@@ -13,4 +13,9 @@ var chineseReceipt = map[string]string{
 	"cmd.receipt":         "出具签名回执：某采集位或设备最近一次接入中已安全的内容",
 	"flag.note":           "只输出签名文本，供 verify 核验",
 	"err.no_docking":      "没有这次接入",
+	"cmd.view":            "输出片段内容；查看一事先写入日志",
+	"flag.reason.view":    "查看理由，写入日志",
+	"flag.range":          "只输出字节 `A-B`（首尾均含）或 A-",
+	"show.range":          "字节 %s",
+	"view.part":           "只输出了一部分，无法与片段的摘要比对。",
 }
