@@ -18,4 +18,10 @@ var chineseReceipt = map[string]string{
 	"flag.range":          "只输出字节 `A-B`（首尾均含）或 A-",
 	"show.range":          "字节 %s",
 	"view.part":           "只输出了一部分，无法与片段的摘要比对。",
+	"cmd.audit":           "人人可复现的抽查",
+	"cmd.audit.sample":    "按公开种子抽取待查片段：持有日志者均得到相同结果",
+	"flag.seed":           "众所周知且无人可选定的 `TEXT`，在片段产生之后抽定",
+	"flag.rate":           "抽取比例：0.05，或以百分数表示",
+	"flag.size":           "只从前 `N` 个条目中抽取，与先前一次相同",
+	"audit.drawn":         "抽中 %d 个（共 %d 个片段），取自前 %d 个条目，日志 %s。日后复现请加 --size %d。",
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/verify"
+)
+
+func (a *app) auditCmd() *cobra.Command {
+	return a.group("audit", a.sampleCmd())
+}
+
+// sampleCall is what one draw is asked.
+type sampleCall struct {
+	verifyCall
+	seed, rate string
+	size       int64
+}
+
+func (a *app) sampleCmd() *cobra.Command {
+	var c sampleCall
+	cmd := &cobra.Command{
+		Use:   "sample --seed TEXT --rate 5%",
+		Short: a.say("cmd.audit.sample"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			share, err := parseRate(c.rate)
+			switch {
+			case err != nil:
+				return err
+			case c.seed == "" || strings.ContainsAny(c.seed, "\r\n"):
+				return usagef("give the public seed, one line, with --seed")
+			case c.size < 0:
+				return usagef("--size %d: a number of entries", c.size)
+			case (c.from == "") != (c.key == ""):
+				return usagef("--from and --key go together: a store, and the key of its log from elsewhere")
+			}
+			return a.sample(cmd.Context(), c, share)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&c.seed, "seed", "", a.say("flag.seed"))
+	fl.StringVar(&c.rate, "rate", "", a.say("flag.rate"))
+	fl.Int64Var(&c.size, "size", 0, a.say("flag.size"))
+	fl.StringVar(&c.key, "key", "", a.say("flag.key"))
+	fl.StringVar(&c.from, "from", "", a.say("flag.from"))
+	return cmd
+}
+
+// parseRate reads 5% or 0.05, more than nothing and at most all.
+func parseRate(s string) (float64, error) {
+	digits, percent := strings.CutSuffix(s, "%")
+	share, err := strconv.ParseFloat(digits, 64)
+	if percent {
+		share /= 100
+	}
+	if err != nil || !(share > 0 && share <= 1) || math.IsNaN(share) {
+		return 0, usagef("--rate %s: write the share to draw, such as 5%% or 0.05", message.Safe(s))
+	}
+	return share, nil
+}
+
+// sample draws from the first store that shows the log, or from --from.
+func (a *app) sample(ctx context.Context, c sampleCall, share float64) error {
+	var o verify.Options
+	done := func() {}
+	var err error
+	if c.key != "" {
+		o, done, err = a.foreign(ctx, c.verifyCall)
+	} else {
+		var own []verify.Options
+		if own, done, err = a.own(ctx); err == nil {
+			o = own[0]
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
+	head, drawn, among, err := verify.Sample(ctx, o, c.seed, share, c.size)
+	if err != nil {
+		return err
+	}
+	size := head.Checkpoint.Size
+	if c.size > 0 {
+		size = c.size
+	}
+	for _, d := range drawn {
+		if a.flags.json {
+			err = a.printJSON(d)
+		} else {
+			err = a.println(d.Clip + "  " + d.SHA256)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if a.flags.json {
+		return a.printJSON(map[string]any{"summary": map[string]any{
+			"origin": head.Checkpoint.Origin, "size": size, "seed": c.seed, "clips": among, "drawn": len(drawn),
+		}})
+	}
+	return a.println(a.say("audit.drawn", len(drawn), among, size, message.Line(head.Checkpoint.Origin), size))
+}
