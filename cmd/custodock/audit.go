@@ -66,19 +66,21 @@ func parseRate(s string) (float64, error) {
 	return share, nil
 }
 
+// source is the store of --from, else the first of the dock's own.
+func (a *app) source(ctx context.Context, c verifyCall) (verify.Options, func(), error) {
+	if c.key != "" {
+		return a.foreign(ctx, c)
+	}
+	own, done, err := a.own(ctx)
+	if err != nil {
+		return verify.Options{}, nil, err
+	}
+	return own[0], done, nil
+}
+
 // sample draws from the first store that shows the log, or from --from.
 func (a *app) sample(ctx context.Context, c sampleCall, share float64) error {
-	var o verify.Options
-	done := func() {}
-	var err error
-	if c.key != "" {
-		o, done, err = a.foreign(ctx, c.verifyCall)
-	} else {
-		var own []verify.Options
-		if own, done, err = a.own(ctx); err == nil {
-			o = own[0]
-		}
-	}
+	o, done, err := a.source(ctx, c.verifyCall)
 	if err != nil {
 		return err
 	}
