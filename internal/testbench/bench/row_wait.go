@@ -47,8 +47,12 @@ func makeWaiting(b *Bench) (Sides, func(), error) {
 		}},
 		{readers, func(ctx context.Context) (Sample, error) {
 			return b.On(ctx, func(s *Stand) (Sample, error) {
+				start := time.Now()
+				mounts := plug(s, cards, cameraRate)
+				plugged := time.Since(start)
 				script := `for d; do cat "$d"/* >/dev/null & done; wait`
-				sample, _, err := Timed(ctx, exec.Command("sh", append([]string{"-ec", script, "sh"}, plug(s, cards, cameraRate)...)...), nil)
+				sample, _, err := Timed(ctx, exec.Command("sh", append([]string{"-ec", script, "sh"}, mounts...)...), nil)
+				sample.Seconds += plugged.Seconds()
 				sample.Peak, sample.Extra = 0, extra
 				return sample, err
 			})
