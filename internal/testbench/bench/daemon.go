@@ -44,8 +44,9 @@ func (b *Bench) daemonIn(s *Stand, state, conf string, env []string, args ...str
 	return d
 }
 
-// lookEvery is how often a daemon is asked for what it shows.
-const lookEvery = 20 * time.Millisecond
+// lookEvery is how often a daemon is asked for what it shows: often enough for
+// seconds, and rarely enough to cost it nothing.
+const lookEvery = 100 * time.Millisecond
 
 // await asks until its status is what is wanted, and gives that.
 func (d *Daemon) await(ctx context.Context, wanted func(ingest.Status) (bool, error)) (ingest.Status, error) {

@@ -26,7 +26,7 @@ func (t Table) record(path string) error {
 	}
 	old.Machine, old.Scale = t.Machine, t.Scale
 	for _, r := range t.Rows {
-		r = Report{ID: r.ID, Title: r.Title, Date: t.Machine.Date, Bars: r.Bars}
+		r.Date, r.Rounds = t.Machine.Date, nil
 		if i := old.index(r.ID); i >= 0 {
 			old.Rows[i] = r
 		} else {

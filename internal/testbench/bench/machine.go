@@ -124,10 +124,3 @@ func (m Machine) print(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%-12s %s\n", f[0], f[1])
 	}
 }
-
-func (m Machine) markdown(w io.Writer) {
-	_, _ = fmt.Fprintln(w, "| | |\n|---|---|")
-	for _, f := range m.facts() {
-		_, _ = fmt.Fprintf(w, "| %s | %s |\n", f[0], f[1])
-	}
-}

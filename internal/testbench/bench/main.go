@@ -24,13 +24,13 @@ import (
 
 // options are the flags.
 type options struct {
-	bin, dir      string
-	rows          string
-	rounds        int
-	scale         float64
-	json, md      string
-	record, guard string
-	list          bool
+	bin, dir            string
+	rows                string
+	rounds              int
+	scale               float64
+	json, md            string
+	record, guard, show string
+	list                bool
 }
 
 func main() {
@@ -48,6 +48,13 @@ func command(ctx context.Context, args []string) error {
 	}
 	o, err := parse(args)
 	if err != nil {
+		return err
+	}
+	if o.show != "" {
+		t, err := readTable(o.show)
+		if err == nil {
+			fmt.Print(t.Machine.markdown(), "\n", t.markdown())
+		}
 		return err
 	}
 	if o.list {
@@ -69,8 +76,9 @@ func parse(args []string) (options, error) {
 	f.Float64Var(&o.scale, "scale", 1, "size of the work; ratios are those of the table at 1 only")
 	f.StringVar(&o.json, "json", "", "file for all figures")
 	f.StringVar(&o.md, "md", "", "file for the table in Markdown")
-	f.StringVar(&o.record, "record", "", "file whose medians the ones of this run replace")
+	f.StringVar(&o.record, "record", "", "file whose figures the ones of this run replace")
 	f.StringVar(&o.guard, "guard", "", "file of medians that this run must not be worse than")
+	f.StringVar(&o.show, "show", "", "file of medians to write as Markdown; no row is run")
 	f.BoolVar(&o.list, "list", false, "name the rows and run none")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -97,12 +105,12 @@ func bench(ctx context.Context, o options) (err error) {
 	for _, r := range chosen {
 		report, err := b.measure(r)
 		if err != nil {
-			return fmt.Errorf("row %s: %w", r.ID, err)
+			return errors.Join(fmt.Errorf("row %s: %w", r.ID, err), t.deliver(o)) // what there is
 		}
 		report.print(b.out)
 		t.Rows = append(t.Rows, report)
 	}
-	return t.deliver(o)
+	return errors.Join(t.deliver(o), t.guard(o.guard))
 }
 
 // open makes the folder that everything of a run lies in.

@@ -47,9 +47,9 @@ func (b *Bench) measure(r Row) (Report, error) {
 	return newReport(r, sides, all, b.notes), nil
 }
 
-// Timed runs a command with the source in the page cache, unless it is a cold one,
-// and the disk at rest, and gives
-// what it printed. An end of ctx kills it with its children.
+// Timed runs a command on a disk at rest, with the source in the page cache
+// unless it is a cold one, and gives what it printed. An end of ctx kills it with
+// its children.
 func Timed(ctx context.Context, cmd *exec.Cmd, src *Source) (Sample, []byte, error) {
 	if src != nil {
 		if err := src.ready(); err != nil {

@@ -7,8 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -89,22 +92,48 @@ func TestInterrupt(t *testing.T) {
 	}
 	row := Row{ID: "0", Rounds: 2, Make: func(*Bench) (Sides, func(), error) {
 		return Sides{{"sleeper", func(ctx context.Context) (Sample, error) {
-			s, _, err := Timed(ctx, exec.Command("sh", "-c", `echo >"$0"; sleep 600; true`, started), nil)
+			s, _, err := Timed(ctx, exec.Command("sh", "-c", `sleep 600 >/dev/null 2>&1 & echo $! >"$0"; wait`, started), nil)
 			return s, err
 		}}}, func() { undone = true }, nil
 	}}
+	child := make(chan string, 1)
 	go func() {
-		_, _ = os.ReadFile(started) // until the child is there
+		pid, _ := os.ReadFile(started) // until the child is there
+		child <- strings.TrimSpace(string(pid))
 		cancel()
 	}()
 	if _, err := b.measure(row); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	awaitEnd(t, <-child)
 	if err := b.close(); err != nil || !undone {
 		t.Errorf("undone %v, %v", undone, err)
 	}
 	if _, err := os.Stat(b.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// awaitEnd waits until a process is no more, or only waits to be reaped.
+func awaitEnd(t *testing.T, pid string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(10 * time.Second)
+	for {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			n, err := strconv.Atoi(pid)
+			if err == nil {
+				err = syscall.Kill(n, syscall.SIGKILL)
+			}
+			t.Fatalf("child %s outlived its run (killed now: %v)", pid, err)
+		}
 	}
 }
 

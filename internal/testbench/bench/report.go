@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -23,10 +23,23 @@ type Report struct {
 	ID     string   `json:"id"`
 	Title  string   `json:"title"`
 	Date   string   `json:"date,omitempty"` // UTC, of a record
-	Notes  []string `json:"notes,omitempty"`
-	Sides  []string `json:"sides,omitempty"`
+	Times  int      `json:"times"`          // how often each side ran
 	Rounds []Round  `json:"rounds,omitempty"`
+	Sides  []Told   `json:"sides"`
 	Bars   []Result `json:"bars"`
+	Notes  []string `json:"notes,omitempty"`
+}
+
+// Told are the figures of one side over all rounds.
+type Told struct {
+	Name    string   `json:"name"`
+	Figures []Figure `json:"figures"`
+}
+
+// Figure is one of them, with its unit in the name.
+type Figure struct {
+	Name string `json:"name"`
+	spread
 }
 
 // Result is a bar over all rounds.
@@ -39,9 +52,9 @@ type Result struct {
 }
 
 func newReport(r Row, sides Sides, rounds []Round, notes []string) Report {
-	out := Report{ID: r.ID, Title: r.Title, Notes: notes, Rounds: rounds}
+	out := Report{ID: r.ID, Title: r.Title, Times: len(rounds), Notes: notes, Rounds: rounds}
 	for _, s := range sides {
-		out.Sides = append(out.Sides, s.Name)
+		out.Sides = append(out.Sides, tell(s.Name, rounds))
 	}
 	for _, bar := range r.Bars {
 		out.Bars = append(out.Bars, bar.over(rounds))
@@ -87,42 +100,24 @@ type column struct {
 	of   func(Sample) float64
 }
 
-// columns are the figures of a report; one that is 0 everywhere is left out.
-func (r Report) columns() []column {
-	list := []column{
+// tell sums up one side; a figure that is always 0 is left out.
+func tell(side string, rounds []Round) Told {
+	columns := []column{
 		{"s", func(s Sample) float64 { return s.Seconds }},
 		{"CPU s", func(s Sample) float64 { return s.CPU }},
 		{"peak MiB", func(s Sample) float64 { return float64(s.Peak) / (1 << 20) }},
 	}
-	var extra []string
-	for _, round := range r.Rounds {
-		for _, s := range round {
-			for name := range s.Extra {
-				if !slices.Contains(extra, name) {
-					extra = append(extra, name)
-				}
-			}
+	for _, name := range slices.Sorted(maps.Keys(rounds[0][side].Extra)) {
+		columns = append(columns, column{name, func(s Sample) float64 { return s.Extra[name] }})
+	}
+	out := Told{Name: side}
+	for _, c := range columns {
+		var values []float64
+		for _, round := range rounds {
+			values = append(values, c.of(round[side]))
 		}
-	}
-	slices.Sort(extra)
-	for _, name := range extra {
-		list = append(list, column{name, func(s Sample) float64 { return s.Extra[name] }})
-	}
-	return list
-}
-
-// lines are the figures of all sides: side and figure, median, least, most.
-func (r Report) lines() [][4]string {
-	var out [][4]string
-	for _, side := range r.Sides {
-		for _, c := range r.columns() {
-			var values []float64
-			for _, round := range r.Rounds {
-				values = append(values, c.of(round[side]))
-			}
-			if s := spreadOf(values); s.Max != 0 || s.Min != 0 {
-				out = append(out, [4]string{side + ", " + c.name, figure(s.Median), figure(s.Min), figure(s.Max)})
-			}
+		if s := spreadOf(values); s.Max != 0 || s.Min != 0 {
+			out.Figures = append(out.Figures, Figure{c.name, s})
 		}
 	}
 	return out
@@ -145,8 +140,10 @@ func figure(v float64) string {
 func (r Report) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintf(t, "\nrow %s\tmedian\tleast\tmost\tbar\t\t\n", r.ID)
-	for _, l := range r.lines() {
-		_, _ = fmt.Fprintf(t, "%s\t\t\t\n", strings.Join(l[:], "\t"))
+	for _, side := range r.Sides {
+		for _, f := range side.Figures {
+			_, _ = fmt.Fprintf(t, "%s, %s\t%s\t%s\t%s\t\t\t\n", side.Name, f.Name, figure(f.Median), figure(f.Min), figure(f.Max))
+		}
 	}
 	for _, bar := range r.Bars {
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", bar.Name, figure(bar.Median), figure(bar.Min), figure(bar.Max), bar.limit(), bar.verdict())
@@ -154,25 +151,7 @@ func (r Report) print(w io.Writer) {
 	_ = t.Flush()
 }
 
-// markdown writes the table of a run as docs/performance.md has it.
-func (t Table) markdown(w io.Writer) {
-	t.Machine.markdown(w)
-	for _, r := range t.Rows {
-		_, _ = fmt.Fprintf(w, "\n### %s: %s\n\n| | median | least | most | bar | |\n|---|---|---|---|---|---|\n", r.ID, r.Title)
-		for _, l := range r.lines() {
-			_, _ = fmt.Fprintf(w, "| %s | | |\n", strings.Join(l[:], " | "))
-		}
-		for _, bar := range r.Bars {
-			_, _ = fmt.Fprintf(w, "| %s | **%s** | %s | %s | %s | %s |\n",
-				bar.Name, figure(bar.Median), figure(bar.Min), figure(bar.Max), bar.limit(), strings.ToLower(bar.verdict()))
-		}
-		if len(r.Notes) > 0 {
-			_, _ = fmt.Fprintf(w, "\n%s\n", strings.Join(r.Notes, "\n"))
-		}
-	}
-}
-
-// deliver writes the files that the flags name, and compares.
+// deliver writes the files that the flags name.
 func (t Table) deliver(o options) error {
 	if o.json != "" {
 		if err := writeJSON(o.json, t); err != nil {
@@ -180,18 +159,14 @@ func (t Table) deliver(o options) error {
 		}
 	}
 	if o.md != "" {
-		var text strings.Builder
-		t.markdown(&text)
-		if err := os.WriteFile(o.md, []byte(text.String()), 0o644); err != nil {
+		if err := os.WriteFile(o.md, []byte(t.markdown()), 0o644); err != nil {
 			return err
 		}
 	}
 	if o.record != "" {
-		if err := t.record(o.record); err != nil {
-			return err
-		}
+		return t.record(o.record)
 	}
-	return t.guard(o.guard)
+	return nil
 }
 
 func writeJSON(path string, v any) error {

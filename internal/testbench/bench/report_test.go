@@ -79,8 +79,9 @@ func TestDeliver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"### 7: waiting\n", "| a, s | 2.50 | 2.00 | 3.00 | | |\n", "| a / b | **1.50** | 1.00 | 2.00 | ≤ 1.25 | not met |\n",
-		"| none | **7.00** | 7.00 | 7.00 |  |  |\n", "a note\n", "| date | 2026-11-26 |\n",
+		"\n| 7 | waiting | a / b | **1.50** | 1.00 | 2.00 | ≤ 1.25 | not met |\n|  |  | b / a | **0.75** |", "|  |  | none | **7.00** | 7.00 | 7.00 |  |  |\n",
+		"\n**7**: waiting, each side 2 times.", "\n| | s | CPU s | peak MiB | server CPU s |\n|---|---|---|---|---|\n",
+		"\n| a | 2.50 (2.00–3.00) | 1.00 | 4.00 (3.00–5.00) |  |\n| b | 2.00 (1.00–3.00) | 3.00 (2.00–4.00) |  | 1.00 (0.50–1.50) |\n", "\na note\n",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in %s", want, text)
@@ -90,7 +91,7 @@ func TestDeliver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(sampleTable(), all, cmp.AllowUnexported(Result{})); diff != "" {
+	if diff := cmp.Diff(sampleTable(), all, cmp.AllowUnexported(Result{}, Figure{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/custodock/custodock/ingest"
 )
 
 // What the cameras of the officer's wait are.
@@ -28,28 +30,44 @@ func waiting() Row {
 	}
 }
 
-// needed is how long the bytes of one camera take at its rate.
-const needed = "bytes / rate, s"
+// What is told beside the time.
+const (
+	needed   = "bytes / rate, s" // how long the bytes of one camera take at its rate
+	lastByte = "all read, s"     // when the last byte of the last camera was read
+)
+
+func needs(cards []*Source) float64 { return float64(cards[0].Bytes) / cameraRate }
+
+// allRead is whether every byte of every camera was read.
+func allRead(st ingest.Status, cards []*Source) bool {
+	var bytes, want int64
+	for _, b := range st.Bays {
+		bytes += b.Bytes
+	}
+	for _, c := range cards {
+		want += c.Bytes
+	}
+	return bytes >= want
+}
 
 func makeWaiting(b *Bench) (Sides, func(), error) {
 	cards, err := b.cards(waitCameras, waitClips, b.Scaled(96)<<20, b.source)
 	if err != nil {
 		return nil, nil, err
 	}
-	extra := map[string]float64{needed: float64(cards[0].Bytes) / cameraRate}
 	return Sides{
 		{ours, func(ctx context.Context) (Sample, error) {
-			return b.On(ctx, func(s *Stand) (Sample, error) {
-				sample, err := b.officersWait(s, cards)
-				sample.Extra = extra
-				return sample, err
-			})
+			return b.On(ctx, func(s *Stand) (Sample, error) { return b.officersWait(s, cards) })
 		}},
 		{readers, func(ctx context.Context) (Sample, error) {
 			return b.On(ctx, func(s *Stand) (Sample, error) {
+				start := time.Now()
+				mounts := plug(s, cards, cameraRate)
+				plugged := time.Since(start)
 				script := `for d; do cat "$d"/* >/dev/null & done; wait`
-				sample, _, err := Timed(ctx, exec.Command("sh", append([]string{"-ec", script, "sh"}, plug(s, cards, cameraRate)...)...), nil)
-				sample.Peak, sample.Extra = 0, extra
+				sample, _, err := Timed(ctx, exec.Command("sh", append([]string{"-ec", script, "sh"}, mounts...)...), nil)
+				sample.Seconds += plugged.Seconds()
+				sample.Peak, sample.Extra = 0, map[string]float64{needed: needs(cards)}
 				return sample, err
 			})
 		}},
@@ -67,8 +85,14 @@ func (b *Bench) officersWait(s *Stand, cards []*Source) (Sample, error) {
 	syscall.Sync()
 	start := time.Now()
 	plug(s, cards, cameraRate)
-	_, err := d.await(s.Context(), mayAllGo(len(cards), waitClips))
-	sample := Sample{Seconds: time.Since(start).Seconds()}
+	var read time.Duration
+	_, err := d.await(s.Context(), func(st ingest.Status) (bool, error) {
+		if read == 0 && allRead(st, cards) {
+			read = time.Since(start)
+		}
+		return mayAllGo(len(cards), waitClips)(st)
+	})
+	sample := Sample{Seconds: time.Since(start).Seconds(), Extra: map[string]float64{needed: needs(cards), lastByte: read.Seconds()}}
 	if err != nil {
 		return sample, err
 	}
