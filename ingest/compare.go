@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -32,14 +33,20 @@ func (r *closedRecord) differs(path string, what ...string) {
 	r.Changed = append(r.Changed, changed{text, hex, what})
 }
 
+// sampling is what a file held while it was read.
+type sampling struct {
+	samples clip.Digest
+	whole   clip.Digest // of a small file that was read; else zero
+}
+
 // sampled notes what a file held while it was read. A drop folder is not looked
 // at again, so nothing is kept of its files.
-func (d *docking) sampled(path string, samples clip.Digest) {
+func (d *docking) sampled(path string, h sampling) {
 	if d.want.drop {
 		return
 	}
 	d.mu.Lock()
-	d.samples[path] = samples
+	d.samples[path] = h
 	d.mu.Unlock()
 }
 
@@ -105,34 +112,44 @@ func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []l
 		return nil
 	}
 	for i, f := range d.files {
-		samples, read := d.samples[f.Path]
+		was, read := d.samples[f.Path]
 		if looked[i] != lookSame || !read {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		now, err := d.samplesNow(f)
+		same, err := d.holds(f, was)
 		switch {
 		case err != nil:
 			if lost := d.lost(ctx, err); lost != nil {
 				return lost
 			}
 			rec.differs(f.Path, differsRead)
-		case now != samples:
+		case !same:
 			rec.differs(f.Path, differsBytes)
 		}
 	}
 	return nil
 }
 
-func (d *docking) samplesNow(f device.File) (clip.Digest, error) {
+// holds reports whether the samples of a file are what they were.
+func (d *docking) holds(f device.File, was sampling) (bool, error) {
+	if was.whole.IsZero() {
+		now, err := d.samplesNow(f, sampleOf)
+		return now == was.samples, err
+	}
+	now, err := d.samplesNow(f, func(data []byte) clip.Digest { return sha256.Sum256(data) })
+	return now == was.whole, err
+}
+
+func (d *docking) samplesNow(f device.File, of func([]byte) clip.Digest) (clip.Digest, error) {
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
 		return clip.Digest{}, err
 	}
 	defer func() { _ = in.Close() }()
-	return sample(in, f.Size)
+	return sampled(in, f.Size, of)
 }
 
 // compared says what the second look found: in the record, to the log of the

@@ -53,7 +53,7 @@ type docking struct {
 
 	mu          sync.Mutex
 	outcome     map[string]string // path to its state
-	samples     map[string]clip.Digest
+	samples     map[string]sampling
 	pending     map[int64][]FileResult
 	settled     chan struct{} // told when nothing is pending any more
 	retry       []device.File
