@@ -5,6 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
@@ -107,30 +113,56 @@ const (
 
 // sampleAgain reads the samples of every file that was read and that the second
 // listing showed as the first did, where that does not mean reading them whole.
+// As many are looked at side by side as were read so.
 func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []look) error {
 	if d.forward() {
 		return nil
 	}
-	for i, f := range d.files {
-		was, read := d.samples[f.Path]
-		if looked[i] != lookSame || !read {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		same, err := d.holds(f, was)
-		switch {
-		case err != nil:
-			if lost := d.lost(ctx, err); lost != nil {
-				return lost
+	var next atomic.Int64
+	var mu sync.Mutex
+	found := map[int]string{}
+	looking, both := errgroup.WithContext(ctx)
+	for range readersPerDocking {
+		looking.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < len(d.files); i = int(next.Add(1)) - 1 {
+				if err := both.Err(); err != nil {
+					return err
+				}
+				was, read := d.samples[d.files[i].Path]
+				if looked[i] != lookSame || !read {
+					continue
+				}
+				what, err := d.lookAgain(ctx, d.files[i], was)
+				if err != nil {
+					return err
+				}
+				if what != "" {
+					mu.Lock()
+					found[i] = what
+					mu.Unlock()
+				}
 			}
-			rec.differs(f.Path, differsRead)
-		case !same:
-			rec.differs(f.Path, differsBytes)
-		}
+			return nil
+		})
 	}
-	return nil
+	err := looking.Wait()
+	for _, i := range slices.Sorted(maps.Keys(found)) {
+		rec.differs(d.files[i].Path, found[i])
+	}
+	return err
+}
+
+// lookAgain says how the samples of a file differ from what they were, "" when
+// they do not. The error is a camera's that is lost.
+func (d *docking) lookAgain(ctx context.Context, f device.File, was sampling) (string, error) {
+	same, err := d.holds(f, was)
+	switch {
+	case err != nil:
+		return differsRead, d.lost(ctx, err)
+	case !same:
+		return differsBytes, nil
+	}
+	return "", nil
 }
 
 // holds reports whether the samples of a file are what they were.
