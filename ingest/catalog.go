@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,18 +108,36 @@ func (c catalog) waiting(n int64, stores []string) (bool, error) {
 }
 
 // copies is how many of the stores have clip n and are asked for nothing more.
+// Of a clip that waits for each of them the row is not read.
 func (c catalog) copies(n int64, stores []string) (int, error) {
-	r, err := c.clip(n)
+	asked := slices.DeleteFunc(slices.Clone(stores), func(store string) bool { return c.queued(store, n) })
+	if len(asked) == 0 {
+		return 0, nil
+	}
+	stored, err := c.stored(n)
 	if err != nil {
 		return 0, err
 	}
 	have := 0
-	for _, store := range stores {
-		if _, there := r.Stored[store]; there && !c.queued(store, n) {
+	for _, store := range asked {
+		if _, there := stored[store]; there {
 			have++
 		}
 	}
 	return have, nil
+}
+
+// stored is what the row of clip n says of stores, ErrNoClip when n is no
+// acquisition. The rest of the row, most of it tags, is not decoded.
+func (c catalog) stored(n int64) (map[string]int64, error) {
+	var r struct {
+		Stored map[string]int64 `json:"stored"`
+	}
+	found, err := c.get(clipBucket, key(n), &r)
+	if err == nil && !found {
+		err = ErrNoClip
+	}
+	return r.Stored, err
 }
 
 // lacks names the stores that did not say they have the clip.

@@ -53,7 +53,7 @@ type docking struct {
 
 	mu          sync.Mutex
 	outcome     map[string]string // path to its state
-	samples     map[string]clip.Digest
+	samples     map[string]sampling
 	pending     map[int64][]FileResult
 	settled     chan struct{} // told when nothing is pending any more
 	retry       []device.File
@@ -173,20 +173,15 @@ func (d *docking) readSome(ctx context.Context, files []device.File, last bool) 
 	if d.forward() {
 		reading.SetLimit(1)
 	}
-	var finishing errgroup.Group
+	k := d.newKeeping(ctx, last)
 	for _, f := range files {
 		if rctx.Err() != nil {
 			break
 		}
-		reading.Go(func() error {
-			return d.take(rctx, f, last, func(work func(context.Context) error) {
-				// What was read whole is kept even when the camera goes.
-				finishing.Go(func() error { return work(context.WithoutCancel(ctx)) })
-			})
-		})
+		reading.Go(func() error { return d.take(rctx, f, k) })
 	}
 	err := reading.Wait()
-	if kept := finishing.Wait(); err == nil {
+	if kept := k.end(); err == nil {
 		err = kept
 	}
 	if err == nil {
@@ -195,9 +190,9 @@ func (d *docking) readSome(ctx context.Context, files []device.File, last bool) 
 	return err
 }
 
-// take carries one file from the camera to its commit. It returns as soon as
-// the camera's part is over; the rest is handed to later.
-func (d *docking) take(ctx context.Context, f device.File, last bool, later func(func(context.Context) error)) error {
+// take carries one file from the camera to its place in the spool. It returns as
+// soon as the camera's part is over; the rest is handed to k.
+func (d *docking) take(ctx context.Context, f device.File, k *keeping) error {
 	facts := d.profile.Classify(f.Path)
 	if facts.Ignore {
 		d.ignore(f)
@@ -205,7 +200,7 @@ func (d *docking) take(ctx context.Context, f device.File, last bool, later func
 	}
 	got, err := d.read(ctx, f)
 	if err != nil {
-		return d.refuse(ctx, f, err, last)
+		return d.refuse(ctx, f, err, k.last)
 	}
 	select {
 	case d.slots <- struct{}{}:
@@ -213,22 +208,17 @@ func (d *docking) take(ctx context.Context, f device.File, last bool, later func
 		got.discard()
 		return ctx.Err()
 	}
-	later(func(ctx context.Context) error {
-		defer func() { <-d.slots }()
-		if err := d.settle(ctx, f, facts, got); err != nil {
-			return d.refuse(ctx, f, err, last)
-		}
+	if got.known >= 0 {
+		k.know(f, got)
 		return nil
-	})
-	return nil
-}
-
-// settle takes a whole read to its end, which for a known clip is near.
-func (d *docking) settle(ctx context.Context, f device.File, facts profile.Facts, g got) error {
-	if g.known >= 0 {
-		return d.know(ctx, f, g)
 	}
-	return d.finish(ctx, f, facts, g)
+	t, err := d.place(f, facts, got)
+	if err != nil {
+		<-d.slots
+		return d.refuse(k.ctx, f, err, k.last)
+	}
+	k.waiting <- t // has room for each slot
+	return nil
 }
 
 // refuse decides what a failed file means: the end of the docking, another

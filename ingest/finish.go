@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,53 +13,99 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/profile"
+	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/media"
 	"github.com/custodock/custodock/tag"
 )
 
-// finish takes a whole read to its commit. The order is the promise:
+// taken is a clip on its way to its commit. The order is the promise:
 //
 //  1. the file gets its digest as name: a crash leaves a nameless leftover;
 //  2. the spool is synced: a crash before this loses nothing that was claimed;
 //  3. one transaction writes record, entry, tree, checkpoint, row and queue:
 //     a crash before it leaves a file no row names, swept at the next start.
 //
-// Only after 3 is the clip recorded, and only then may it be uploaded.
-func (d *docking) finish(ctx context.Context, f device.File, facts profile.Facts, g got) error {
-	a := d.describe(f, facts, g)
-	n, isNew, err := d.keep(ctx, g, a)
-	if err != nil || !isNew || d.s.conf().Keep.Days == 0 {
-		// Also when it was new: a store that was faster than this had to leave
-		// the file, since it was held.
-		d.s.letGo(g.sum.SHA256, err)
-	}
-	if err != nil {
-		return fmt.Errorf("keep %q: %w", f.Path, err)
-	}
-	state := StateKnown
-	if isNew {
-		state = StateRecorded
-	}
-	d.recorded(f, n, g, state)
-	d.s.wakeUploads()
-	d.s.markDirty()
-	return nil
+// Only after 3 is the clip recorded, and only then may it be uploaded. From 1 to
+// 3 its digest is held, which keeps the spool file from being released for
+// another clip with the same bytes.
+type taken struct {
+	acquisition
+	f      device.File
+	record []byte
+	n      int64 // its entry
+	isNew  bool
+	left   partial // of an earlier read, not needed any more
+	err    error   // what kept it from being recorded
 }
 
-// keep does the three steps. The hold keeps the spool file from being released
-// for another clip with the same bytes in between.
-func (d *docking) keep(ctx context.Context, g got, a acquisition) (n int64, isNew bool, err error) {
-	d.s.spool.hold(g.sum.SHA256)
-	defer d.s.spool.unhold(g.sum.SHA256)
-	if err := d.s.spool.place(g.file, g.sum.SHA256); err != nil {
-		return 0, false, err
+func (t *taken) digest() clip.Digest { return t.sum.sum.SHA256 }
+
+// place does the first step for a whole read.
+func (d *docking) place(f device.File, facts profile.Facts, g got) (*taken, error) {
+	t := &taken{f: f, acquisition: d.describe(f, facts, g)}
+	var err error
+	if t.record, err = manifest.NewRecord(t.rec); err != nil {
+		g.discard()
+		return nil, fmt.Errorf("keep %q: %w", f.Path, err)
 	}
-	if err := d.s.spool.sync(ctx, g.file); err != nil {
-		return 0, false, err
+	d.s.spool.hold(t.digest())
+	if err := d.s.spool.place(g.file, t.digest()); err != nil {
+		d.s.spool.unhold(t.digest())
+		d.s.letGo(t.digest(), err)
+		return nil, fmt.Errorf("keep %q: %w", f.Path, err)
 	}
-	return d.s.record(ctx, a)
+	return t, nil
+}
+
+// finish does the other two steps for clips that were placed, with one sync and
+// one job of the log, and says of each what became of it.
+func (d *docking) finish(ctx context.Context, all []*taken, last bool) error {
+	d.s.syncAll(ctx, all)
+	d.s.recordAll(ctx, all)
+	var failed error
+	for _, t := range all {
+		d.s.spool.unhold(t.digest())
+		if t.err != nil || !t.isNew || d.s.conf().Keep.Days == 0 {
+			// Also when it was new: a store that was faster than this had to leave
+			// the file, since it was held.
+			d.s.letGo(t.digest(), t.err)
+		}
+		if t.err != nil {
+			if err := d.refuse(ctx, t.f, fmt.Errorf("keep %q: %w", t.f.Path, t.err), last); err != nil && failed == nil {
+				failed = err
+			}
+		} else {
+			d.recorded(t.f, t.n, t.sum, t.state())
+		}
+		<-d.slots
+	}
+	d.s.wakeUploads()
+	d.s.markDirty()
+	return failed
+}
+
+func (t *taken) state() string {
+	if t.isNew {
+		return StateRecorded
+	}
+	return StateKnown
+}
+
+// syncAll syncs the spool once for all, or once for each handle that was open
+// before a file of theirs.
+func (s *Station) syncAll(ctx context.Context, all []*taken) {
+	synced := map[*durable.Syncer]error{}
+	for _, t := range all {
+		file := t.sum.file
+		err, done := synced[file.syncer]
+		if !done {
+			err = s.spool.sync(ctx, file)
+			synced[file.syncer] = err
+		}
+		t.err = err
+	}
 }
 
 // letGo removes a spool file whose clip was not recorded, if no other clip
@@ -174,50 +221,72 @@ func spanOf(o manifest.Object) (*tag.Span, *tag.Offset) {
 	return span, offset
 }
 
-// record is the commit point. It returns the clip's entry, and whether this
-// call made it: the same triple is never entered twice.
-func (s *Station) record(ctx context.Context, a acquisition) (n int64, isNew bool, err error) {
-	record, err := manifest.NewRecord(a.rec)
-	if err != nil {
-		return 0, false, err
+// recordAll is the commit point of clips that were synced. One that cannot be
+// entered keeps out no other; where it is unknown what was entered, none is tried
+// again.
+func (s *Station) recordAll(ctx context.Context, all []*taken) {
+	all = slices.DeleteFunc(slices.Clone(all), func(t *taken) bool { return t.err != nil })
+	err := s.enter(ctx, all)
+	for _, t := range all {
+		if t.err = err; err != nil && !errors.Is(err, ledger.ErrStopped) && len(all) > 1 {
+			t.err = s.enter(ctx, []*taken{t})
+		}
 	}
-	var left partial // of an earlier read that is not needed any more
-	err = s.commit(ctx, func(tx *ledger.Tx) (err error) {
-		c := catalog{tx.Bolt()}
-		if left, err = c.takePartial(pathKey(a.rec.Source, a.path)); err != nil {
-			return err
-		}
-		digest := a.sum.sum.SHA256
-		if n = c.acquisition(a.rec.Source, a.path, digest); n >= 0 {
-			isNew = false
-			if err := s.enqueueLacking(c, n, a.sum.sum); err != nil {
-				return err
-			}
-			return c.putSeen(a, n, s.now())
-		}
-		isNew = true
-		sameAs := ""
-		if first := c.sameBytes(digest); first >= 0 {
-			sameAs = clipName(s.log, first)
-		}
-		e, err := s.append(tx, manifest.Draft{
-			Type: "clip.ingested", Actor: a.actor, Fields: a.fields(sameAs), Record: record,
-		})
-		if err != nil {
-			return err
-		}
-		n = e.N
-		for _, store := range s.storeNames() {
-			if err := c.enqueue(store, e, a.sum.sum, s.now()); err != nil {
+}
+
+// enter records clips in one transaction, all or none of them.
+func (s *Station) enter(ctx context.Context, all []*taken) error {
+	if len(all) == 0 {
+		return nil
+	}
+	err := s.commit(ctx, func(tx *ledger.Tx) error {
+		for _, t := range all {
+			if err := s.enterOne(tx, t); err != nil {
 				return err
 			}
 		}
-		return c.putSeen(a, n, s.now())
+		return nil
 	})
-	if err == nil {
-		s.spool.forget(left.Temp)
+	if err != nil {
+		return err
 	}
-	return n, isNew, err
+	for _, t := range all {
+		s.spool.forget(t.left.Temp)
+	}
+	return nil
+}
+
+// enterOne makes the entry of a clip: the same triple is never entered twice.
+func (s *Station) enterOne(tx *ledger.Tx, t *taken) (err error) {
+	c := catalog{tx.Bolt()}
+	if t.left, err = c.takePartial(pathKey(t.rec.Source, t.path)); err != nil {
+		return err
+	}
+	sum := t.sum.sum
+	t.n = c.acquisition(t.rec.Source, t.path, sum.SHA256)
+	if t.isNew = t.n < 0; !t.isNew {
+		if err := s.enqueueLacking(c, t.n, sum); err != nil {
+			return err
+		}
+		return c.putSeen(t.acquisition, t.n, s.now())
+	}
+	sameAs := ""
+	if first := c.sameBytes(sum.SHA256); first >= 0 {
+		sameAs = clipName(s.log, first)
+	}
+	e, err := s.append(tx, manifest.Draft{
+		Type: "clip.ingested", Actor: t.actor, Fields: t.fields(sameAs), Record: t.record,
+	})
+	if err != nil {
+		return err
+	}
+	t.n = e.N
+	for _, store := range s.storeNames() {
+		if err := c.enqueue(store, e, sum, s.now()); err != nil {
+			return err
+		}
+	}
+	return c.putSeen(t.acquisition, t.n, s.now())
 }
 
 func (c catalog) putSeen(a acquisition, n int64, now time.Time) error {

@@ -22,6 +22,15 @@ func samplesOf(size int64) [3]int64 {
 // disjoint reports whether no byte is in two samples.
 func disjoint(size int64) bool { return size >= 3*sampleSize }
 
+// wholeOf is the SHA-256 of a file of so many bytes where its samples are all of
+// it, so that a second look need hash each byte once only; zero for a larger one.
+func wholeOf(sum clip.Digest, size int64) clip.Digest {
+	if disjoint(size) {
+		return clip.Digest{}
+	}
+	return sum
+}
+
 // sampleOf hashes the first, middle and last 64 KiB of data together.
 func sampleOf(data []byte) clip.Digest {
 	h := sha256.New()
@@ -36,6 +45,12 @@ var sampleBuffers = sync.Pool{New: func() any { return new([3 * sampleSize]byte)
 
 // sample reads the samples of a file of so many bytes, and nothing else of it.
 func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
+	return sampled(in, size, sampleOf)
+}
+
+// sampled gives what of makes of the samples of a file of so many bytes, which
+// it is handed one after the other, or all of the file where they overlap.
+func sampled(in io.ReaderAt, size int64, of func([]byte) clip.Digest) (clip.Digest, error) {
 	buf := sampleBuffers.Get().(*[3 * sampleSize]byte)
 	n := buf[:min(size, 3*sampleSize)]
 	at := []int64{0}
@@ -57,7 +72,7 @@ func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
 		}
 	}
 	defer sampleBuffers.Put(buf)
-	return sampleOf(n), nil
+	return of(n), nil
 }
 
 // sampler takes the samples of a file out of its bytes as they pass by. What it

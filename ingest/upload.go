@@ -84,11 +84,14 @@ func (s *Station) versionIn(c *central, j job) (version string) {
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		cat := catalog{tx}
 		for _, n := range cat.holders(j.q.SHA256) {
+			if n == j.n {
+				continue
+			}
 			r, err := cat.clip(n)
 			if err != nil {
 				return err
 			}
-			if _, there := r.Stored[c.name]; there && n != j.n {
+			if _, there := r.Stored[c.name]; there {
 				holders = append(holders, r)
 			}
 		}

@@ -215,11 +215,7 @@ func (s *Station) append(tx *ledger.Tx, d manifest.Draft) (manifest.Entry, error
 	if err != nil {
 		return manifest.Entry{}, err
 	}
-	e, err := manifest.ParseEntry(a.Raw)
-	if err != nil {
-		return manifest.Entry{}, err
-	}
-	return e, catalog{tx.Bolt()}.apply(e, d.Record)
+	return a.Entry, catalog{tx.Bolt()}.apply(a.Entry, d.Record)
 }
 
 // kernelClock says how far the kernel believes its own clock.

@@ -71,15 +71,19 @@ func NewNonce() string {
 // Encode writes the draft as entry n of log. The result parses; it has no
 // newline. t is cut to milliseconds.
 func (d Draft) Encode(log string, n int64, nonce string, t time.Time, c Clock) ([]byte, error) {
-	o := make(Object, len(d.Fields)+len(reserved))
-	for k, v := range d.Fields {
-		o[k] = v
-	}
+	e, err := d.Entry(log, n, nonce, t, c)
+	return e.Raw, err
+}
+
+// Entry is what ParseEntry makes of the bytes that Encode writes, without the
+// price of parsing them. The draft keeps its fields.
+func (d Draft) Entry(log string, n int64, nonce string, t time.Time, c Clock) (Entry, error) {
 	for _, k := range reserved {
-		if _, taken := o[k]; taken {
-			return nil, fmt.Errorf("encode %s: %w: field %q belongs to every entry", d.Type, ErrMalformed, k)
+		if _, taken := d.Fields[k]; taken {
+			return Entry{}, fmt.Errorf("encode %s: %w: field %q belongs to every entry", d.Type, ErrMalformed, k)
 		}
 	}
+	o := asParsed(d.Fields, len(reserved))
 	o["v"] = int64(version)
 	o["log"] = log
 	o["n"] = n
@@ -91,18 +95,19 @@ func (d Draft) Encode(log string, n int64, nonce string, t time.Time, c Clock) (
 	if d.Record != nil {
 		o["record"] = RecordDigest(d.Record).String()
 	}
-	raw, err := appendObject(make([]byte, 0, 512), o, true)
+	raw, err := appendObject(make([]byte, 0, 1024), o, true)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", d.Type, err)
+		return Entry{}, fmt.Errorf("encode %s: %w", d.Type, err)
 	}
 	if len(raw) > MaxEntry {
-		return nil, fmt.Errorf("encode %s: %w: %d bytes are more than %d, put lists and long texts in the record",
+		return Entry{}, fmt.Errorf("encode %s: %w: %d bytes are more than %d, put lists and long texts in the record",
 			d.Type, ErrMalformed, len(raw), MaxEntry)
 	}
-	if _, err := toEntry(o, raw); err != nil {
-		return nil, fmt.Errorf("encode %s: %w", d.Type, err)
+	e, err := toEntry(o, raw)
+	if err != nil {
+		return Entry{}, fmt.Errorf("encode %s: %w", d.Type, err)
 	}
-	return raw, nil
+	return e, nil
 }
 
 // ParseEntry reads an entry. Unknown types and keys are accepted; bytes that

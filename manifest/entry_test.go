@@ -23,12 +23,17 @@ const (
 var testTime = time.Date(2026, 3, 1, 16, 0, 0, 125999999, time.FixedZone("", 8*3600))
 
 func TestEncode(t *testing.T) {
-	d := Draft{Type: "clip.ingested", Actor: "dock", Record: []byte{}, Fields: Object{
-		"sha256": "ab", "size": 7, "bay": "1", "span": Object{"to": "b", "from": "a", "error_ms": int64(2000)},
-	}}
-	raw, err := d.Encode("dk3v9q", 42, testNonce, testTime, Clock{Source: "ntp", Synced: true, ErrorMS: 5})
+	fields := func() Object {
+		return Object{"sha256": "ab", "size": 7, "bay": "1", "span": Object{"to": "b", "from": "a", "error_ms": 2000}}
+	}
+	d := Draft{Type: "clip.ingested", Actor: "dock", Record: []byte{}, Fields: fields()}
+	clock := Clock{Source: "ntp", Synced: true, ErrorMS: 5}
+	raw, err := d.Encode("dk3v9q", 42, testNonce, testTime, clock)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fields(), d.Fields); diff != "" {
+		t.Errorf("the draft changed: %s", diff)
 	}
 	if diff := cmp.Diff(testEntry, string(raw)); diff != "" {
 		t.Error(diff)
@@ -45,6 +50,9 @@ func TestEncode(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if e, err := d.Entry("dk3v9q", 42, testNonce, testTime, clock); err != nil || !cmp.Equal(e, got) {
+		t.Errorf("the draft makes another entry than its bytes do: %s (%v)", cmp.Diff(got, e), err)
 	}
 	if got.Name() != "dk3v9q-42" {
 		t.Errorf("name is %q", got.Name())

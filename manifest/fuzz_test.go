@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -18,18 +19,18 @@ func FuzzParseEntry(f *testing.F) {
 			return
 		}
 		d := Draft{Type: e.Type, Actor: e.Actor, Fields: e.Fields}
-		o := Object{}
-		for k, v := range e.Fields {
-			o[k] = v
-		}
-		again, err := d.Encode(e.Log, e.N, e.Nonce, e.T, e.Clock)
+		made, err := d.Entry(e.Log, e.N, e.Nonce, e.T, e.Clock)
 		if err != nil {
 			t.Fatalf("%q does not encode: %v", raw, err)
 		}
+		again := made.Raw
 		// The draft knows the record's bytes only, and no later key of the clock.
 		back, err := ParseEntry(again)
 		if err != nil || e.Record == "" && len(again) == len(raw) && !bytes.Equal(again, raw) {
 			t.Fatalf("%q becomes %q: %v", raw, again, err)
+		}
+		if !cmp.Equal(made, back) {
+			t.Fatalf("%q is another entry when parsed: %s", again, cmp.Diff(made, back))
 		}
 		if back.Name() != e.Name() || !back.T.Equal(e.T) {
 			t.Fatalf("%q becomes %q", raw, again)

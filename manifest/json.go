@@ -44,6 +44,23 @@ func (o Object) Sub(key string) Object {
 	return s
 }
 
+// asParsed copies o, with the types that parsing gives and room for so many
+// keys more.
+func asParsed(o Object, room int) Object {
+	out := make(Object, len(o)+room)
+	for k, v := range o {
+		switch v := v.(type) {
+		case int:
+			out[k] = int64(v)
+		case Object:
+			out[k] = asParsed(v, 0)
+		default:
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // appendObject writes o canonically: keys sorted by their UTF-8 bytes, no
 // spaces. Objects may nest when top is set.
 func appendObject(dst []byte, o Object, top bool) ([]byte, error) {

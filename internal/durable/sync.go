@@ -5,8 +5,17 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
+)
+
+// A sync that several shared is followed by one that waits for more: as long as
+// another caller joins in each gatherStep, and gatherMost at most. A caller who
+// is alone never waits.
+const (
+	gatherStep = 2 * time.Millisecond
+	gatherMost = 20 * time.Millisecond
 )
 
 // Syncer makes everything written to one file system durable, for many callers
@@ -18,6 +27,7 @@ type Syncer struct {
 
 	mu      sync.Mutex
 	next    *flight // collects callers until it starts; nil when nobody waits
+	last    int     // callers of the flight before
 	running bool
 	closed  bool
 	broken  error          // the first failure, for ever
@@ -26,8 +36,9 @@ type Syncer struct {
 
 // flight is one syncfs and those who wait for it.
 type flight struct {
-	done chan struct{}
-	err  error // valid once done is closed
+	callers int
+	done    chan struct{}
+	err     error // valid once done is closed
 }
 
 // NewSyncer opens dir, whose file system Sync is about.
@@ -81,6 +92,7 @@ func (s *Syncer) join() (*flight, error) {
 		s.next = &flight{done: make(chan struct{})}
 	}
 	f := s.next
+	f.callers++
 	if !s.running {
 		s.running = true
 		s.idle.Add(1)
@@ -94,16 +106,39 @@ func (s *Syncer) join() (*flight, error) {
 func (s *Syncer) run() {
 	defer s.idle.Done()
 	for {
+		s.gather()
 		s.mu.Lock()
 		f := s.next
 		s.next = nil
 		s.running = f != nil
+		if f != nil {
+			s.last = f.callers
+		}
 		s.mu.Unlock()
 		if f == nil {
 			return
 		}
 		f.err = s.once()
 		close(f.done)
+	}
+}
+
+// gather gives those who are about to come the time to do so: with each of them
+// the file system writes out its journal once less.
+func (s *Syncer) gather() {
+	for before, waited := 0, time.Duration(0); waited < gatherMost; waited += gatherStep {
+		s.mu.Lock()
+		callers := 0
+		if s.next != nil {
+			callers = s.next.callers
+		}
+		stop := s.last <= 1 || callers == before
+		s.mu.Unlock()
+		if stop {
+			return
+		}
+		before = callers
+		time.Sleep(gatherStep)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // gated is a syncfs that tells when it starts and ends when told.
@@ -140,4 +142,62 @@ func TestSyncForReal(t *testing.T) {
 	if _, err := NewSyncer("/nowhere/at/all"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing directory: %v", err)
 	}
+}
+
+// TestSyncGathers: under load few syncs serve many, none is put off for long, and
+// who is alone does not wait.
+func TestSyncGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewSyncer(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const cost = 2 * time.Millisecond
+		calls := 0
+		s.syncfs = func() error { calls++; <-time.After(cost); return nil }
+		wait := func() time.Duration {
+			t.Helper()
+			start := time.Now()
+			if err := s.Sync(t.Context()); err != nil {
+				t.Error(err)
+			}
+			return time.Since(start)
+		}
+		for range 3 {
+			if d := wait(); d != cost || s.last != 1 {
+				t.Fatalf("alone it took %v, %d shared it", d, s.last)
+			}
+		}
+		calls = 0
+		const each, callers = time.Millisecond / 2, 400
+		var all sync.WaitGroup
+		var longest time.Duration
+		var mu sync.Mutex
+		all.Go(func() { wait() }) // two that come together
+		for range callers {
+			all.Go(func() {
+				d := wait()
+				mu.Lock()
+				longest = max(longest, d)
+				mu.Unlock()
+			})
+			<-time.After(each)
+		}
+		all.Wait()
+		if most := int(callers*each/gatherMost) + 3; calls < 2 || calls > most {
+			t.Errorf("%d callers in %v made %d syncs, want at most %d", callers, callers*each, calls, most)
+		}
+		if longest > gatherMost+2*cost {
+			t.Errorf("one waited %v, want %v at most", longest, gatherMost+2*cost)
+		}
+		if d := wait(); d > gatherStep+cost {
+			t.Errorf("after the load it took %v", d)
+		}
+		if d := wait(); d != cost {
+			t.Errorf("alone again it took %v", d)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

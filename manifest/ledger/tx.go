@@ -25,10 +25,11 @@ type Tx struct {
 
 // Appended is where an entry went.
 type Appended struct {
-	N    int64
-	Leaf tlog.Hash
-	Raw  []byte
-	Time time.Time // as the entry says it, UTC, milliseconds
+	N     int64
+	Leaf  tlog.Hash
+	Raw   []byte
+	Time  time.Time      // as the entry says it, UTC, milliseconds
+	Entry manifest.Entry // as parsing Raw gives it
 }
 
 // Bolt is the bbolt transaction, for the caller's own buckets; names that
@@ -45,12 +46,12 @@ func (t *Tx) Append(d manifest.Draft) (Appended, error) {
 		return Appended{}, errors.New("append: the log is being recovered")
 	}
 	now := t.l.o.Now().UTC().Truncate(time.Millisecond)
-	raw, err := d.Encode(t.l.o.Log, t.size, manifest.NewNonce(), now, t.l.o.Clock())
+	e, err := d.Entry(t.l.o.Log, t.size, manifest.NewNonce(), now, t.l.o.Clock())
 	if err != nil {
 		return Appended{}, fmt.Errorf("append: %w", err)
 	}
-	a := Appended{N: t.size, Leaf: manifest.LeafHash(raw), Raw: raw, Time: now}
-	if err := t.put(a.N, a.Leaf, raw, d.Record); err != nil {
+	a := Appended{N: t.size, Leaf: manifest.LeafHash(e.Raw), Raw: e.Raw, Time: now, Entry: e}
+	if err := t.put(a.N, a.Leaf, e.Raw, d.Record); err != nil {
 		t.err = fmt.Errorf("append: %w", err)
 		return Appended{}, t.err
 	}

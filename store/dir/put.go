@@ -62,23 +62,21 @@ func (s *Store) place(ctx context.Context, name string, o store.Object) error {
 		return err
 	}
 	defer unlock()
-	if err := s.present(ctx, name, o); !errors.Is(err, store.ErrNotExist) {
-		return err
-	}
-	src, err := openSpool(o)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = src.Close() }()
 	at, base := split(name)
 	dir, err := s.makeDir(at, false) // the sync of put covers its name
 	if err != nil {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	err = link(src, dir, base)
+	if err = link(o, dir, base); err == nil {
+		return nil
+	}
+	// Mostly since it is there: only the attempt to link it looked.
+	if there := s.present(ctx, name, o); !errors.Is(there, store.ErrNotExist) {
+		return there
+	}
 	if copyInstead(err) {
-		err = s.copy(ctx, src, dir, base, o)
+		err = s.copy(ctx, dir, base, o)
 	}
 	if errors.Is(err, fs.ErrExist) { // by another process
 		return s.present(ctx, name, o)
@@ -121,42 +119,59 @@ func (s *Store) linked(name, path string) bool {
 	return err == nil && os.SameFile(spool, object)
 }
 
+// link gives the spool file its second name. The permissions come first: the
+// object is never seen writable.
+func link(o store.Object, dir *os.File, base string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(o.Path, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: o.Path, Err: err}
+	}
+	if err := intact(o, st.Mode&unix.S_IFMT == unix.S_IFREG, st.Size); err != nil {
+		return err
+	}
+	if st.Mode&0o777 != 0o444 {
+		src, err := openSpool(o)
+		if err != nil {
+			return err
+		}
+		err = src.Chmod(0o444)
+		_ = src.Close()
+		if err != nil {
+			return err
+		}
+	}
+	err := unix.Linkat(unix.AT_FDCWD, o.Path, int(dir.Fd()), base, 0)
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: o.Path, New: filepath.Join(dir.Name(), base), Err: err}
+	}
+	return nil
+}
+
+// intact returns nil for what can be the spool file of o.
+func intact(o store.Object, regular bool, size int64) error {
+	switch {
+	case !regular:
+		return fmt.Errorf("%w: %s is not a regular file", store.ErrDamaged, o.Path)
+	case size != o.Size:
+		return fmt.Errorf("%w: %s has %d bytes instead of %d", store.ErrDamaged, o.Path, size, o.Size)
+	}
+	return nil
+}
+
 func openSpool(o store.Object) (*os.File, error) {
 	f, err := os.OpenFile(o.Path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s is not a regular file", store.ErrDamaged, o.Path)
-	}
-	if err == nil && info.Size() != o.Size {
-		err = fmt.Errorf("%w: %s has %d bytes instead of %d", store.ErrDamaged, o.Path, info.Size(), o.Size)
+	if err == nil {
+		err = intact(o, info.Mode().IsRegular(), info.Size())
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
-}
-
-// link gives the spool file its second name. The permissions come first: the
-// object is never seen writable.
-func link(src, dir *os.File, base string) error {
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm() != 0o444 {
-		if err := src.Chmod(0o444); err != nil {
-			return err
-		}
-	}
-	err = unix.Linkat(unix.AT_FDCWD, src.Name(), int(dir.Fd()), base, 0)
-	if err != nil {
-		return &os.LinkError{Op: "link", Old: src.Name(), New: filepath.Join(dir.Name(), base), Err: err}
-	}
-	return nil
 }
 
 // copyInstead tells the errors that speak of links and permissions, not of the
@@ -172,7 +187,12 @@ func copyInstead(err error) bool {
 }
 
 // copy publishes the bytes only if they are the ones named.
-func (s *Store) copy(ctx context.Context, src, dir *os.File, base string, o store.Object) error {
+func (s *Store) copy(ctx context.Context, dir *os.File, base string, o store.Object) error {
+	src, err := openSpool(o)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
 	t, err := durable.NewTemp(s.root)
 	if err != nil {
 		return err
