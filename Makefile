@@ -14,6 +14,9 @@ TOOL := go tool -modfile=tools/go.mod
 # lest root's files stay in a user's.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(GOFLAGS)")
 
+# The verifiers of others, and what compares them with ours: a module of its own.
+OUTSIDE := internal/testbench/outside
+
 .PHONY: build static run test test-usb check lint bench sample clean install uninstall
 
 # The dock's binary: with libusb, for cameras that speak PTP or MTP. Names and
@@ -47,6 +50,7 @@ test:
 	go vet ./...
 	@mkdir -p bin
 	$(ROOT) go test ./... -race -count=1 -timeout 40m -v 2>&1 | tee bin/test.log
+	cd $(OUTSIDE) && go vet ./... && go test ./... -race -count=1 -timeout 10m -v 2>&1 | tee -a ../../../bin/test.log
 	@if grep -E '^ *--- SKIP' bin/test.log; then echo 'tests were skipped' >&2; exit 1; fi
 
 # The journeys on real USB in QEMU, which are in `make test` as well.

@@ -29,6 +29,9 @@ func (f *Folder) Open(path string) (Reader, error) {
 		return nil, fmt.Errorf("open %s: %w", quote(path), err)
 	}
 	file, err := f.openFile(path)
+	if err == nil && f.mountRoot {
+		return passing{file}, nil
+	}
 	if err == nil {
 		return file, nil
 	}
@@ -40,6 +43,21 @@ func (f *Folder) Open(path string) (Reader, error) {
 		}
 	}
 	return nil, fmt.Errorf("open %s: %w", quote(path), err)
+}
+
+// passing is a file of a device that is read once. What of it is in the page cache
+// goes when it is closed: it would push out clips that wait for their upload, and
+// a second look at the device would only see the memory of the first.
+type passing struct{ *os.File }
+
+// passFrom is the size in bytes from which a second look is worth its seeks.
+const passFrom = 4 << 20
+
+func (p passing) Close() error {
+	if info, err := p.Stat(); err == nil && info.Size() >= passFrom {
+		_ = unix.Fadvise(int(p.Fd()), 0, 0, unix.FADV_DONTNEED) // a hint; few file systems refuse it
+	}
+	return p.File.Close()
 }
 
 // openFile looks before it opens: opening a device node can already do harm. The

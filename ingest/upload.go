@@ -50,6 +50,7 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	if err := s.enterStored(ctx, c, j, info); err != nil {
 		return err
 	}
+	s.cool(j.q.SHA256, j.q.Size)
 	if s.conf().Keep.Days == 0 {
 		if err := s.releaseSpooled(j.q.SHA256); err != nil {
 			s.logger.Warn("release spool", "stage", "store", "clip", clipName(s.log, j.n), "err", err)

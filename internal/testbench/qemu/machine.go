@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/internal/testbench/qemu/wire"
@@ -92,6 +96,30 @@ func (m *Machine) End() {
 			_ = m.agent.close()
 		}
 	})
+}
+
+// Kept is how long other work on this computer has kept the machine from its
+// processor so far: the longest that one of QEMU's threads was ready to run and
+// did not, as the second figure of /proc/PID/task/TID/schedstat says (proc(5)).
+func (m *Machine) Kept() time.Duration {
+	m.t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", m.process.PID()))
+	if err != nil || len(files) == 0 {
+		m.t.Fatalf("QEMU has no threads: %v", err)
+	}
+	var longest time.Duration
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // a thread that has ended
+		}
+		var ran, kept time.Duration
+		if _, err := fmt.Sscan(string(text), &ran, &kept); err != nil {
+			m.t.Fatalf("%s: %q: %v", file, text, err)
+		}
+		longest = max(longest, kept)
+	}
+	return longest
 }
 
 // Log is what the kernel printed on its console since the image was thawed,
