@@ -176,6 +176,8 @@ func TestServers(t *testing.T) {
 				{"Reap", testbench.VersityGW, testReap}, // MinIO lists no uploads
 				{"Adopted", testbench.VersityGW, testAdopted},
 				{"ManyNames", testbench.VersityGW, testManyNames},
+				{"SpoolIsHanded", testbench.VersityGW, testSpoolIsHanded},
+				{"Disk", testbench.VersityGW, testDisk},
 				{"CancelledUpload", testbench.VersityGW, testCancelledUpload},
 			} {
 				if test.only == "" || test.only == kind {

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -48,6 +49,14 @@ func (c *conn) extend() error {
 	return c.SetReadDeadline(time.Now().Add(wait))
 }
 
+// sending moves both deadlines before a write.
+func (c *conn) sending() error {
+	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+		return err
+	}
+	return c.expect(false)
+}
+
 func (c *conn) Read(p []byte) (int, error) {
 	if c.limit != nil && len(p) > chunk {
 		p = p[:chunk]
@@ -82,10 +91,7 @@ func (c *conn) Write(p []byte) (int, error) {
 				return done, net.ErrClosed
 			}
 		}
-		if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
-			return done, err
-		}
-		if err := c.expect(false); err != nil {
+		if err := c.sending(); err != nil {
 			return done, err
 		}
 		n, err := c.Conn.Write(next)
@@ -95,6 +101,24 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 	}
 	return done, nil
+}
+
+// ReadFrom implements io.ReaderFrom, by which the transport sends a body. One
+// that lies in a file is left to the kernel, unless there is a limit.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	sent := int64(0)
+	if l, ok := r.(*io.LimitedReader); ok && c.limit == nil {
+		if body, ok := l.R.(*spool); ok && body.left == l.N {
+			n, err := body.sendTo(c)
+			l.N -= n
+			if err == nil || !isUnsupported(err) {
+				return n, err
+			}
+			sent = n
+		}
+	}
+	n, err := io.Copy(struct{ io.Writer }{c}, r)
+	return sent + n, err
 }
 
 func (c *conn) Close() error {

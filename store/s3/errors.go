@@ -144,7 +144,7 @@ func isPlain(err error) bool {
 // explain makes one sentence of an error: what is wrong and who mends it how.
 func (r *Reader) explain(err error) error {
 	var wire *net.OpError // whose time-out calls itself the deadline of a context
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &wire) {
+	if err == nil || errors.Is(err, errLocal) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &wire) {
 		return err
 	}
 	if a, ok := answerOf(err); ok {

@@ -114,7 +114,7 @@ func (s *Store) sendPart(ctx context.Context, name, id string, p *plan, i int) (
 	reread := false
 	err = s.do(ctx, func() error {
 		body := p.part(ctx, i)
-		part, err := s.core.PutObjectPart(ctx, s.where.bucket, s.key(name), id, i+1, body, p.size(i), minio.PutObjectPartOptions{
+		part, err := s.core.PutObjectPart(context.WithValue(ctx, bodyKey{}, body), s.where.bucket, s.key(name), id, i+1, body, p.size(i), minio.PutObjectPartOptions{
 			CustomHeader:         http.Header{http.CanonicalHeaderKey(headerCRC): {encodeCRC(p.crcs[i])}},
 			DisableContentSha256: true,
 		})

@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/minio/crc64nvme"
-	"golang.org/x/sys/unix"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/hash"
@@ -90,62 +89,7 @@ func (p *plan) size(i int) int64 {
 
 // part reads one part, from its start.
 func (p *plan) part(ctx context.Context, i int) *spool {
-	return &spool{ctx: ctx, path: p.object.Path, left: p.size(i), r: io.NewSectionReader(p.src, int64(i)*p.partSize, p.size(i))}
-}
-
-// spool is the body of one request. It keeps the error of the disk, which is
-// none of the network: the library mixes them. A request that has failed may
-// still read for a moment, hence the lock.
-type spool struct {
-	ctx  context.Context
-	path string
-	r    io.Reader
-
-	mu   sync.Mutex
-	left int64
-	err  error
-}
-
-func (s *spool) Read(b []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := s.r.Read(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left -= int64(n)
-	switch {
-	case errors.Is(err, io.EOF) && s.left > 0:
-		s.err = fmt.Errorf("%w: %s became shorter", store.ErrDamaged, s.path)
-	case err != nil && !errors.Is(err, io.EOF):
-		s.err = fmt.Errorf("%w: %w", errLocal, err)
-	}
-	return n, err
-}
-
-func (s *spool) failed() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
-func openSpool(o store.Object) (*os.File, error) {
-	f, err := os.OpenFile(o.Path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s is not a regular file", store.ErrDamaged, o.Path)
-	}
-	if err == nil && info.Size() != o.Size {
-		err = fmt.Errorf("%w: %s has %d bytes instead of %d", store.ErrDamaged, o.Path, info.Size(), o.Size)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
+	return &spool{ctx: ctx, src: p.src, at: int64(i) * p.partSize, left: p.size(i)}
 }
 
 // copyBuffer is small because many clips may be read at once.

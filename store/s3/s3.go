@@ -159,7 +159,7 @@ func newReader(o *Options) (*Reader, error) {
 		url: o.Store.URL, where: where, credentials: keys, watch: &watch{next: carrier, now: o.Now},
 		idle: []*http.Transport{transport, roles}, pause: o.pause,
 	}
-	r.core, err = r.newCore(r.watch)
+	r.core, err = r.newCore(bare(r.watch))
 	return r, err
 }
 

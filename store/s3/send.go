@@ -58,7 +58,7 @@ func (s *Store) send(ctx context.Context, w write) (written pin, doubt bool, err
 			}
 		}
 		body := w.body()
-		up, err := s.core.PutObject(ctx, s.where.bucket, s.key(w.name), body, w.size, "", w.sha, s.headers(w))
+		up, err := s.core.PutObject(context.WithValue(ctx, bodyKey{}, body), s.where.bucket, s.key(w.name), body, w.size, "", w.sha, s.headers(w))
 		if err == nil && up.ETag == "" {
 			err = errHalf
 		}
