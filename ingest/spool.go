@@ -30,6 +30,7 @@ const (
 type spool struct {
 	dir     string
 	reserve atomic.Int64 // bytes never taken, so that the manifest can always be written
+	reread  func() bool  // whether a store will read what is written; nil is yes
 
 	mu     sync.Mutex
 	held   map[clip.Digest]int // clips being committed under that digest
@@ -105,6 +106,9 @@ type spoolFile struct {
 	*os.File
 	syncer         *durable.Syncer // open since before the first byte, so that no failure is missed
 	written, asked int64
+
+	cold    bool  // nobody reads it again: the page cache need not keep it
+	dropped int64 // up to where it was told so
 }
 
 // create opens a temporary file with room for size bytes.
@@ -127,7 +131,7 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 			return nil, spoolError(err)
 		}
 	}
-	return &spoolFile{File: f, syncer: syncer}, nil
+	return &spoolFile{File: f, syncer: syncer, cold: size >= coolFrom && s.reread != nil && !s.reread()}, nil
 }
 
 func (f *spoolFile) Write(p []byte) (int, error) {
@@ -139,6 +143,7 @@ func (f *spoolFile) Write(p []byte) (int, error) {
 	if f.written-f.asked >= writebackEvery {
 		// Only a hint; the sync before the commit is what counts.
 		_ = unix.SyncFileRange(int(f.Fd()), f.asked, f.written-f.asked, unix.SYNC_FILE_RANGE_WRITE)
+		f.drop()
 		f.asked = f.written
 	}
 	return n, nil

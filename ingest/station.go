@@ -260,6 +260,7 @@ func (s *Station) openSpool() error {
 	if s.spool, err = openSpool(filepath.Join(s.state, "spool"), int64(s.conf().Reserve), keep); err != nil {
 		return stateError(s.state, err)
 	}
+	s.spool.reread = s.rereads
 	if s.o.recovering {
 		return nil // what is needed is known only after the log was adopted
 	}
