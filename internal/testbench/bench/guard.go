@@ -17,8 +17,8 @@ const worse = 1.15
 // record puts the medians of this run into the file, beside those of rows that
 // did not run.
 func (t Table) record(path string) error {
-	if t.Scale != 1 {
-		return fmt.Errorf("record %s: the figures of a table are taken at -scale 1", path)
+	if t.Scale != 1 || t.Untuned {
+		return fmt.Errorf("record %s: the figures of a table are taken at -scale 1 and without -untuned", path)
 	}
 	old, err := readTable(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -71,8 +71,8 @@ func (t Table) guard(path string) error {
 	if err != nil {
 		return err
 	}
-	if t.Scale != 1 {
-		return errors.New("guard: the recorded figures are of -scale 1")
+	if t.Scale != 1 || t.Untuned {
+		return errors.New("guard: the recorded figures are of -scale 1 and not of -untuned")
 	}
 	var lost []error
 	for _, r := range t.Rows {
