@@ -87,6 +87,9 @@ func parse(args []string) (options, error) {
 	if f.NArg() > 0 || o.rounds < 0 || o.scale <= 0 {
 		return o, errors.New("usage: bench [flags], see -help")
 	}
+	if (o.record != "" || o.guard != "") && (o.scale != 1 || o.untuned) {
+		return o, errors.New("-record and -guard are about the whole work with peers at their best: leave out -scale and -untuned")
+	}
 	return o, nil
 }
 
@@ -101,7 +104,7 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	t := Table{Machine: machine(b), Scale: o.scale, Untuned: o.untuned}
+	t := Table{Machine: machine(b), Scale: o.scale}
 	t.Machine.print(b.out)
 	for _, r := range chosen {
 		report, err := b.measure(r)

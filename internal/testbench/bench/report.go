@@ -15,7 +15,6 @@ import (
 type Table struct {
 	Machine Machine  `json:"machine"`
 	Scale   float64  `json:"scale"`
-	Untuned bool     `json:"untuned,omitempty"` // peers were not at their best
 	Rows    []Report `json:"rows"`
 }
 
