@@ -25,6 +25,7 @@ type Bench struct {
 	servers string          // folder of the programs of others
 	scale   float64
 	rounds  int // 0 is each row's own
+	untuned bool
 	out     io.Writer
 
 	sources map[string]*Source

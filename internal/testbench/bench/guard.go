@@ -17,9 +17,6 @@ const worse = 1.15
 // record puts the medians of this run into the file, beside those of rows that
 // did not run.
 func (t Table) record(path string) error {
-	if t.Scale != 1 {
-		return fmt.Errorf("record %s: the figures of a table are taken at -scale 1", path)
-	}
 	old, err := readTable(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -70,9 +67,6 @@ func (t Table) guard(path string) error {
 	recorded, err := readTable(path)
 	if err != nil {
 		return err
-	}
-	if t.Scale != 1 {
-		return errors.New("guard: the recorded figures are of -scale 1")
 	}
 	var lost []error
 	for _, r := range t.Rows {

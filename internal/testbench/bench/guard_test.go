@@ -78,12 +78,19 @@ func TestRecord(t *testing.T) {
 	if len(got.Rows) != 2 || got.Rows[0].ID != "1 5" || got.Rows[1].Bars[0].Median != 3 || got.Rows[1].Date != "2026-11-26" {
 		t.Errorf("%+v", got)
 	}
-	small := tableOf("4", Result{})
-	small.Scale = 0.1
-	if err := small.record(path); err == nil {
-		t.Error("a run at another scale was recorded")
-	}
-	if err := small.guard(path); err == nil {
-		t.Error("a run at another scale was compared")
+}
+
+// TestParse: what is recorded or compared is the whole work.
+func TestParse(t *testing.T) {
+	for _, tt := range []struct {
+		args string
+		ok   bool
+	}{
+		{"", true}, {"-rows 1 -scale 0.1", true}, {"-record x", true}, {"-guard x -rounds 9", true}, {"-untuned", true},
+		{"-record x -scale 0.1", false}, {"-guard x -scale 2", false}, {"-guard x -untuned", false}, {"-scale 0", false}, {"-rounds -1", false}, {"more", false},
+	} {
+		if _, err := parse(strings.Fields(tt.args)); (err == nil) != tt.ok {
+			t.Errorf("%q: %v", tt.args, err)
+		}
 	}
 }

@@ -30,7 +30,7 @@ type options struct {
 	scale               float64
 	json, md            string
 	record, guard, show string
-	list                bool
+	list, untuned       bool
 }
 
 func main() {
@@ -79,12 +79,16 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.record, "record", "", "file whose figures the ones of this run replace")
 	f.StringVar(&o.guard, "guard", "", "file of medians that this run must not be worse than")
 	f.StringVar(&o.show, "show", "", "file of medians to write as Markdown; no row is run")
+	f.BoolVar(&o.untuned, "untuned", false, "give rclone and others their usual settings and search for no better ones")
 	f.BoolVar(&o.list, "list", false, "name the rows and run none")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 || o.rounds < 0 || o.scale <= 0 {
 		return o, errors.New("usage: bench [flags], see -help")
+	}
+	if (o.record != "" || o.guard != "") && (o.scale != 1 || o.untuned) {
+		return o, errors.New("-record and -guard are about the whole work with peers at their best: leave out -scale and -untuned")
 	}
 	return o, nil
 }
@@ -136,6 +140,6 @@ func open(ctx context.Context, o options) (*Bench, error) {
 	}
 	return &Bench{
 		Bin: bin, Dir: dir, ctx: ctx, self: self, servers: filepath.Join(root, "bin", "servers"),
-		scale: o.scale, rounds: o.rounds, out: os.Stdout,
+		scale: o.scale, rounds: o.rounds, untuned: o.untuned, out: os.Stdout,
 	}, nil
 }

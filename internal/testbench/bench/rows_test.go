@@ -67,6 +67,11 @@ func TestTune(t *testing.T) {
 	if len(b.notes) != 1 || !strings.Contains(b.notes[0], "of 4 settings") || !strings.Contains(b.notes[0], "-a=2 -b=x") {
 		t.Errorf("%q", b.notes)
 	}
+	b.untuned, tried = true, nil
+	if usual, err := b.tune("peer", knobs, run); err != nil || len(tried) > 0 || strings.Join(usual, " ") != "-a=1 -b=x" {
+		t.Errorf("untuned: %v, %v, tried %q", usual, err, tried)
+	}
+	b.untuned = false
 	_, err = b.tune("peer", knobs, func(context.Context, []string) (Sample, error) { return Sample{}, errors.New("refused") })
 	if err == nil || !strings.Contains(err.Error(), "peer -a=1 -b=x: refused") {
 		t.Error(err)
