@@ -37,7 +37,7 @@ func ParseDigest(s string) (Digest, error) {
 	var d Digest
 	ok := len(s) == 2*len(d)
 	for i := 0; ok && i < len(d); i++ {
-		high, low := digit(s[2*i]), digit(s[2*i+1])
+		high, low := digits[s[2*i]], digits[s[2*i+1]]
 		d[i] = high<<4 | low
 		ok = high|low < 16
 	}
@@ -47,17 +47,17 @@ func ParseDigest(s string) (Digest, error) {
 	return d, nil
 }
 
-// digit is what a lower-case hexadecimal digit stands for, more than 15 when c
-// is none.
-func digit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+// digits is what each lower-case hexadecimal digit stands for, more than 15
+// where a byte is none.
+var digits = func() (all [256]byte) {
+	for c := range all {
+		all[c] = 0xff
 	}
-	return 0xff
-}
+	for i, c := range "0123456789abcdef" {
+		all[c] = byte(i)
+	}
+	return all
+}()
 
 // Role says what a file is to the recording it belongs to.
 type Role string

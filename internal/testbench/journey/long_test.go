@@ -1,19 +1,13 @@
 package journey
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/custodock/custodock/internal/testbench"
-	"github.com/custodock/custodock/manifest"
-	book "github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/internal/testbench/longlog"
 )
 
 // TestLongLog: the size of the log shows neither in the start of the program
@@ -72,31 +66,10 @@ func (d *dock) lengthen(vkey string, entries int) {
 			d.t.Fatal(err)
 		}
 	}
-	skey, err := os.ReadFile(filepath.Join(d.state, "key"))
-	fatal(err)
-	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
-	fatal(err)
-	authority, log, _ := manifest.SplitOrigin(signer.Name())
-	db, err := book.OpenDB(filepath.Join(d.state, "state.db"))
-	fatal(err)
-	defer func() { fatal(db.Close()) }()
-	l, err := book.Open(db, book.Options{Log: log, Authority: authority, Key: vkey, Signer: signer, Dir: d.state})
+	l, err := longlog.Open(d.state, vkey)
 	fatal(err)
 	defer func() { fatal(l.Close()) }()
-	ctx := context.Background()
-	for left := entries; left > 0; left -= 4096 {
-		fatal(l.Commit(ctx, func(tx *book.Tx) error {
-			for i := range min(left, 4096) {
-				fields := manifest.Object{"i": int64(i)}
-				if _, err := tx.Append(manifest.Draft{Type: "test.filler", Actor: "dock", Fields: fields}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-	}
-	_, err = l.Seal(ctx)
-	fatal(err)
+	fatal(l.Lengthen(d.t.Context(), entries))
 	const limit = 10 * time.Millisecond
 	for n := int64(0); n < int64(entries); n += int64(entries/10 + 1) {
 		took := time.Hour
