@@ -178,6 +178,7 @@ func TestServers(t *testing.T) {
 				{"ManyNames", testbench.VersityGW, testManyNames},
 				{"SpoolIsHanded", testbench.VersityGW, testSpoolIsHanded},
 				{"Disk", testbench.VersityGW, testDisk},
+				{"Uplink", testbench.VersityGW, testUplink},
 				{"CancelledUpload", testbench.VersityGW, testCancelledUpload},
 			} {
 				if test.only == "" || test.only == kind {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/minio/crc64nvme"
 	"github.com/minio/minio-go/v7"
@@ -91,11 +92,11 @@ func (s *Store) sendParts(ctx context.Context, o store.Object, p *plan) (pin, er
 			continue
 		}
 		// The goroutine comes after its turn, so that there are few of them.
-		if err := s.parts.Acquire(gctx, 1); err != nil {
+		if err := s.parts.enter(gctx); err != nil {
 			break
 		}
 		g.Go(func() error {
-			defer s.parts.Release(1)
+			defer s.parts.leave()
 			etag, err := s.sendPart(gctx, name, id, p, i)
 			all[i].ETag = etag
 			return err
@@ -113,11 +114,12 @@ func (s *Store) sendParts(ctx context.Context, o store.Object, p *plan) (pin, er
 func (s *Store) sendPart(ctx context.Context, name, id string, p *plan, i int) (etag string, err error) {
 	reread := false
 	err = s.do(ctx, func() error {
-		body := p.part(ctx, i)
+		body, began := p.part(ctx, i), time.Now()
 		part, err := s.core.PutObjectPart(context.WithValue(ctx, bodyKey{}, body), s.where.bucket, s.key(name), id, i+1, body, p.size(i), minio.PutObjectPartOptions{
 			CustomHeader:         http.Header{http.CanonicalHeaderKey(headerCRC): {encodeCRC(p.crcs[i])}},
 			DisableContentSha256: true,
 		})
+		s.parts.tell(began, err)
 		if local := body.failed(); local != nil {
 			return local
 		}

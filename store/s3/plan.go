@@ -18,8 +18,8 @@ import (
 
 // What S3 allows of parts.
 const (
-	leastPart = 5 << 20
-	mostParts = 10_000
+	leastPart  = 5 << 20
+	mostOfClip = 10_000
 )
 
 // plan is how one spool file goes out.
@@ -39,11 +39,11 @@ func newPlan(ctx context.Context, o store.Object, src *os.File) (*plan, error) {
 	case o.Size == 0:
 		p.crcs, p.crc = []uint64{0}, 0
 		return p, nil
-	case o.PartSize > 0 && int64(len(o.Parts)) == (o.Size+o.PartSize-1)/o.PartSize && (len(o.Parts) == 1 || o.PartSize >= leastPart && len(o.Parts) <= mostParts):
+	case o.PartSize > 0 && int64(len(o.Parts)) == (o.Size+o.PartSize-1)/o.PartSize && (len(o.Parts) == 1 || o.PartSize >= leastPart && len(o.Parts) <= mostOfClip):
 		return p, nil
 	}
 	p.partSize = hash.PartSize
-	for p.partSize*mostParts < o.Size {
+	for p.partSize*mostOfClip < o.Size {
 		p.partSize *= 2
 	}
 	return p, p.reread(ctx)

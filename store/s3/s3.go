@@ -26,17 +26,16 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/store"
 )
 
 // How many parts of large clips and how many small writes are under way at
-// once, whatever the number of clips.
+// once, whatever the number of clips: at first, and at most.
 const (
-	partsAtOnce = 8
-	putsAtOnce  = 24
+	firstParts, mostParts = 8, 16
+	firstPuts, mostPuts   = 24, 64
 )
 
 // Options say which bucket, and how it is reached.
@@ -72,8 +71,8 @@ type Store struct {
 	journal  store.Journal
 	lockable atomic.Bool // the bucket takes locks, as far as we know
 	names    keyed       // serialises the uploads of one name
-	parts    *semaphore.Weighted
-	puts     *semaphore.Weighted
+	parts    *pace
+	puts     *pace
 }
 
 var (
@@ -91,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	mode, retain := o.Store.Locked()
 	s := &Store{
 		Reader: *r, mode: mode, retain: retain, hold: o.Store.Hold, now: o.Now, journal: o.Journal,
-		parts: semaphore.NewWeighted(partsAtOnce), puts: semaphore.NewWeighted(putsAtOnce),
+		parts: newPace(firstParts, mostParts), puts: newPace(firstPuts, mostPuts),
 	}
 	if s.journal == nil {
 		s.journal = noJournal{}

@@ -44,10 +44,10 @@ var errThere = errors.New("something is there already")
 // although its reply was lost, so that what is there now may be ours; err is
 // errThere or a refusal by then.
 func (s *Store) send(ctx context.Context, w write) (written pin, doubt bool, err error) {
-	if err := s.puts.Acquire(ctx, 1); err != nil {
+	if err := s.puts.enter(ctx); err != nil {
 		return pin{}, false, err
 	}
-	defer s.puts.Release(1)
+	defer s.puts.leave()
 	err = s.do(ctx, func() error {
 		if doubt && w.old == "" {
 			// The body may be large: ask before it is sent again.
@@ -57,8 +57,9 @@ func (s *Store) send(ctx context.Context, w write) (written pin, doubt bool, err
 				return err
 			}
 		}
-		body := w.body()
+		body, began := w.body(), time.Now()
 		up, err := s.core.PutObject(context.WithValue(ctx, bodyKey{}, body), s.where.bucket, s.key(w.name), body, w.size, "", w.sha, s.headers(w))
+		s.puts.tell(began, err)
 		if err == nil && up.ETag == "" {
 			err = errHalf
 		}

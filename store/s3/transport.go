@@ -45,7 +45,7 @@ func newTransport(c configs.Store, getenv func(string) string, now func() time.T
 		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   dialTimeout,
 		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
-		MaxIdleConnsPerHost:   partsAtOnce + putsAtOnce,
+		MaxIdleConnsPerHost:   mostParts + mostPuts,
 		IdleConnTimeout:       stallTimeout,
 		ResponseHeaderTimeout: replyTimeout,
 		DisableCompression:    true, // lengths and checksums are of the bytes stored
