@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// A transaction is closed to further jobs when it has batchEntries entries,
-// when it is batchAge old, or when no job came for batchIdle although the last
-// transaction had more of them. A caller who is alone never waits.
+// A transaction is closed to further jobs when it has batchEntries entries or
+// twice as many as the last one, when it is batchAge old, or when no job came for
+// batchIdle. So it grows under load, for the fewer there are the fewer pages are
+// written; after one that had a single entry it waits for nobody.
 const (
 	batchEntries = 256
-	batchAge     = 5 * time.Millisecond
-	batchIdle    = time.Millisecond
+	batchAge     = 20 * time.Millisecond
+	batchIdle    = 4 * time.Millisecond
 )
 
 // request is one call of Commit.
@@ -64,8 +65,8 @@ func (l *Ledger) run() {
 	}
 }
 
-// batch runs one transaction and returns how many jobs it was made of. last is
-// that number of the transaction before.
+// batch runs one transaction and returns how much it was made of, in entries or
+// jobs. last is that number of the transaction before.
 func (l *Ledger) batch(first *request, last int) int {
 	if err := l.deadErr(); err != nil {
 		first.done <- err
@@ -93,8 +94,11 @@ func (l *Ledger) batch(first *request, last int) int {
 		}
 	}
 	l.finish(tx, jobs)
-	return max(1, len(jobs))
+	return tx.load(len(jobs))
 }
+
+// load is what a transaction is made of: entries, or jobs where they make none.
+func (t *Tx) load(jobs int) int { return max(1, jobs, int(t.size-t.start)) }
 
 // next waits for one more job for the transaction, nil when it is time to commit.
 func (l *Ledger) next(tx *Tx, jobs, last int, end <-chan time.Time) *request {
@@ -106,7 +110,7 @@ func (l *Ledger) next(tx *Tx, jobs, last int, end <-chan time.Time) *request {
 		return r
 	default:
 	}
-	if jobs >= last {
+	if last == 1 || tx.load(jobs) >= 2*last {
 		return nil
 	}
 	idle := time.NewTimer(batchIdle)

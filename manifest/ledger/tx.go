@@ -18,9 +18,10 @@ type Tx struct {
 	bolt  *bbolt.Tx
 	start int64 // entries before this transaction
 	size  int64
-	moved *head // set by jobs of this package that end in a checkpoint signed earlier
-	seal  *head // set by a job that seals
-	err   error // an Append that failed half-way: nothing of this may be committed
+	moved *head           // set by jobs of this package that end in a checkpoint signed earlier
+	seal  *head           // set by a job that seals
+	err   error           // an Append that failed half-way: nothing of this may be committed
+	clock *manifest.Clock // as the first entry of this transaction found it
 }
 
 // Appended is where an entry went.
@@ -46,7 +47,11 @@ func (t *Tx) Append(d manifest.Draft) (Appended, error) {
 		return Appended{}, errors.New("append: the log is being recovered")
 	}
 	now := t.l.o.Now().UTC().Truncate(time.Millisecond)
-	e, err := d.Entry(t.l.o.Log, t.size, manifest.NewNonce(), now, t.l.o.Clock())
+	if t.clock == nil {
+		clock := t.l.o.Clock()
+		t.clock = &clock
+	}
+	e, err := d.Entry(t.l.o.Log, t.size, manifest.NewNonce(), now, *t.clock)
 	if err != nil {
 		return Appended{}, fmt.Errorf("append: %w", err)
 	}
