@@ -128,13 +128,13 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 	emit := func(t *task) error {
 		for _, o := range t.readings {
 			p.objects[o.place] = o.object
-			r.report.Bytes += o.object.size
+			r.report.Bytes += o.size
 			if o.err != nil {
 				p.trouble[o.place] = o.err.Error()
 			}
 		}
 		done++
-		read += t.fact.size
+		read += t.size
 		if r.Progress != nil {
 			r.Progress(done, int64(p.total), read)
 		}
