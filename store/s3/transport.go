@@ -49,6 +49,8 @@ func newTransport(c configs.Store, getenv func(string) string, now func() time.T
 		IdleConnTimeout:       stallTimeout,
 		ResponseHeaderTimeout: replyTimeout,
 		DisableCompression:    true, // lengths and checksums are of the bytes stored
+		WriteBufferSize:       32 << 10,
+		ReadBufferSize:        32 << 10,
 	}, nil
 }
 
