@@ -13,7 +13,7 @@ var promises = []struct {
 	bugs  []bug
 }{
 	{"P2 keeps its word", keepsWord, []bug{
-		{"the spool is not synced", "ingest/finish.go", "if err := d.s.spool.sync(ctx, g.file); err != nil {", "if err := ctx.Err(); err != nil {"},
+		{"the spool is not synced", "ingest/finish.go", "err = s.spool.sync(ctx, file)", "err = ctx.Err()"},
 	}},
 	{"P3 takes once", takesOnce, []bug{
 		{"acquisitions are not found", "ingest/catalog.go", "len(b) == 8 {", "len(b) == 9 {"},
@@ -39,7 +39,7 @@ var promises = []struct {
 	}},
 	{"P8 finds every bit", findsBit, []bug{
 		{"objects are not compared", "verify/object.go", "if d == want {", "if d == want || true {"},
-		{"records are not read", "verify/log.go", "s.records = newRecords(r, fs.records)", "s.records = nil"},
+		{"records are not read", "verify/log.go", "s.records = newRecords(fs.records)", "s.records = nil"},
 	}},
 	{"P9 stays in its mount", staysBeneath, []bug{
 		{"links are followed", "device/open_linux.go", "unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV", "0"},
