@@ -31,11 +31,10 @@ func cached(t *testing.T, path string) bool {
 	return err == nil
 }
 
-// TestWarmUntilStored: a clip is in the page cache for as long as a store has to
-// be given it, and no longer.
-func TestWarmUntilStored(t *testing.T) {
-	o := testOptions(t)
-	var here atomic.Bool
+// awayAtFirst are options of a dock whose store comes when here is set.
+func awayAtFirst(t *testing.T) (o Options, here *atomic.Bool) {
+	t.Helper()
+	o, here = testOptions(t), &atomic.Bool{}
 	opens := o.OpenStore
 	o.OpenStore = func(ctx context.Context, r StoreRequest) (store.Store, error) {
 		if !here.Load() {
@@ -43,6 +42,13 @@ func TestWarmUntilStored(t *testing.T) {
 		}
 		return opens(ctx, r)
 	}
+	return o, here
+}
+
+// TestWarmUntilStored: a clip is in the page cache for as long as a store has to
+// be given it, and no longer.
+func TestWarmUntilStored(t *testing.T) {
+	o, here := awayAtFirst(t)
 	s := openStation(t, o)
 	cam := t.TempDir()
 	write(t, filepath.Join(cam, "a.mp4"), strings.Repeat("footage ", coolFrom/8))

@@ -1,11 +1,9 @@
 package ingest
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
-	"github.com/custodock/custodock/store"
 )
 
 // receipt asks for one and checks that its note says what the answer says.
@@ -43,15 +40,7 @@ func receipt(t *testing.T, s *Station, which string) manifest.Receipt {
 // TestReceiptSaysWhatIsTrue: of a camera that is read while the store is away, of
 // the same one when it has all, and again when they were read back.
 func TestReceiptSaysWhatIsTrue(t *testing.T) {
-	o := testOptions(t)
-	var here atomic.Bool
-	opens := o.OpenStore
-	o.OpenStore = func(ctx context.Context, r StoreRequest) (store.Store, error) {
-		if !here.Load() {
-			return nil, store.ErrAway
-		}
-		return opens(ctx, r)
-	}
+	o, here := awayAtFirst(t)
 	s := openStation(t, o)
 	if _, err := s.Receipt(t.Context(), ""); !errors.Is(err, ErrNoDocking) {
 		t.Fatalf("without a docking: %v", err)
