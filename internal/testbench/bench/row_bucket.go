@@ -33,26 +33,37 @@ func makeLargeTo(b *Bench, kind string) (Sides, func(), error) {
 	}
 	// Without the MD5 that rclone makes of what goes in parts it does less than
 	// custodock; it is let do so where that is faster.
-	best, err := b.tune(rclone, []knob{
+	sides, err := b.uploaders(kind, src, []knob{
 		{"--transfers", []string{"4", "2", "8"}}, {"--s3-upload-concurrency", []string{"4", "2", "8"}},
 		{"--s3-chunk-size", []string{"16M", "8M", "64M"}}, {"--s3-disable-checksum", []string{"false", "true"}},
-	}, func(ctx context.Context, flags []string) (Sample, error) { return b.rcloneTo(ctx, kind, src, flags) })
+	})
 	if err != nil {
 		return nil, nil, err
+	}
+	return append(sides, Side{hashes, func(ctx context.Context) (Sample, error) { return b.hashOnly(ctx, src) }}), nil, nil
+}
+
+// uploaders are who brings a source to a bucket, the peers each at the best of
+// what is tried.
+func (b *Bench) uploaders(kind string, src *Source, knobs []knob) (Sides, error) {
+	best, err := b.tune(rclone, knobs, func(ctx context.Context, flags []string) (Sample, error) {
+		return b.rcloneTo(ctx, kind, src, flags)
+	})
+	if err != nil {
+		return nil, err
 	}
 	bare, err := b.tune(upload, []knob{{"-parallel", []string{"8", "4", "16"}}}, func(ctx context.Context, flags []string) (Sample, error) {
 		return b.uploadOnly(ctx, kind, src, flags)
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return Sides{
 		{ours, func(ctx context.Context) (Sample, error) { return b.custodockTo(ctx, kind, src) }},
 		{rclone, func(ctx context.Context) (Sample, error) { return b.rcloneTo(ctx, kind, src, best) }},
 		{minioC, func(ctx context.Context) (Sample, error) { return b.mcTo(ctx, kind, src, nil) }},
 		{upload, func(ctx context.Context) (Sample, error) { return b.uploadOnly(ctx, kind, src, bare) }},
-		{hashes, func(ctx context.Context) (Sample, error) { return b.hashOnly(ctx, src) }},
-	}, nil, nil
+	}, nil
 }
 
 // smallTo is row 3: many short clips to a bucket on this machine.
@@ -68,28 +79,11 @@ func smallTo() Row {
 }
 
 func makeSmallTo(b *Bench) (Sides, func(), error) {
-	const kind = testbench.VersityGW
 	src, err := b.Small()
 	if err != nil {
 		return nil, nil, err
 	}
 	// Of rclone's questions the one after each upload stays: custodock asks it too.
-	best, err := b.tune(rclone, []knob{{"--transfers", []string{"4", "8", "16", "32"}}}, func(ctx context.Context, flags []string) (Sample, error) {
-		return b.rcloneTo(ctx, kind, src, flags)
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	bare, err := b.tune(upload, []knob{{"-parallel", []string{"8", "4", "16"}}}, func(ctx context.Context, flags []string) (Sample, error) {
-		return b.uploadOnly(ctx, kind, src, flags)
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return Sides{
-		{ours, func(ctx context.Context) (Sample, error) { return b.custodockTo(ctx, kind, src) }},
-		{rclone, func(ctx context.Context) (Sample, error) { return b.rcloneTo(ctx, kind, src, best) }},
-		{minioC, func(ctx context.Context) (Sample, error) { return b.mcTo(ctx, kind, src, nil) }},
-		{upload, func(ctx context.Context) (Sample, error) { return b.uploadOnly(ctx, kind, src, bare) }},
-	}, nil, nil
+	sides, err := b.uploaders(testbench.VersityGW, src, []knob{{"--transfers", []string{"4", "8", "16", "32"}}})
+	return sides, nil, err
 }
