@@ -79,21 +79,17 @@ func (f *Folder) openFile(path string) (*os.File, error) {
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return nil, fmt.Errorf("directory: %w", ErrUnsafe)
 	}
-	pinned := fmt.Sprintf("/proc/self/fd/%d", look)
+	pinned := "/proc/self/fd/" + strconv.Itoa(look)
 	fd, err := openQuiet(func(noatime uint64) (int, error) {
 		return retry(func() (int, error) {
-			return unix.Open(pinned, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|int(noatime), 0)
+			return unix.Open(pinned, unix.O_RDONLY|unix.O_CLOEXEC|int(noatime), 0)
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	// O_NONBLOCK was for the opening alone. Left on, the runtime would poll the
-	// descriptor, which a FUSE file system may answer wrongly or never.
-	if err := unix.SetNonblock(fd, false); err != nil {
-		_ = unix.Close(fd)
-		return nil, err
-	}
+	// Without O_NONBLOCK: the runtime would poll the descriptor, which a FUSE file
+	// system may answer wrongly or never. The opening of a regular file needs none.
 	return os.NewFile(uintptr(fd), path), nil
 }
 

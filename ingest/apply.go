@@ -46,14 +46,24 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 
 func (c catalog) applyIngested(e manifest.Entry, record []byte) error {
 	var rec ingested
-	if record != nil { // else it was erased
-		if err := json.Unmarshal(record, &rec); err != nil {
-			return fmt.Errorf("read record of entry %d: %w", e.N, err)
-		}
-		if err := c.knowNeutral(rec.Source, e.Fields.Str("device")); err != nil {
-			return err
-		}
+	if record == nil { // it was erased
+		return c.addIngested(e, rec)
 	}
+	if err := json.Unmarshal(record, &rec); err != nil {
+		return fmt.Errorf("read record of entry %d: %w", e.N, err)
+	}
+	return c.knowIngested(e, rec)
+}
+
+// knowIngested is applyIngested for whoever has what the record says.
+func (c catalog) knowIngested(e manifest.Entry, rec ingested) error {
+	if err := c.knowNeutral(rec.Source, e.Fields.Str("device")); err != nil {
+		return err
+	}
+	return c.addIngested(e, rec)
+}
+
+func (c catalog) addIngested(e manifest.Entry, rec ingested) error {
 	digest, err := clip.ParseDigest(e.Fields.Str("sha256"))
 	if err != nil {
 		return fmt.Errorf("read entry %d: %w", e.N, err)

@@ -125,24 +125,27 @@ func (s *Station) bayStatus() []BayStatus {
 	return out
 }
 
-// broadcast wakes everyone who waits for news.
+// broadcast wakes everyone who waits for news. It costs little where nobody does.
 type broadcast struct {
 	mu sync.Mutex
-	ch chan struct{}
+	ch chan struct{} // nil as long as nobody waits
 }
-
-func (b *broadcast) init() { b.ch = make(chan struct{}) }
 
 func (b *broadcast) wake() {
 	b.mu.Lock()
-	close(b.ch)
-	b.ch = make(chan struct{})
+	if b.ch != nil {
+		close(b.ch)
+		b.ch = nil
+	}
 	b.mu.Unlock()
 }
 
 func (b *broadcast) next() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ch == nil {
+		b.ch = make(chan struct{})
+	}
 	return b.ch
 }
 

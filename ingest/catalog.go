@@ -103,22 +103,25 @@ func (c catalog) holders(d clip.Digest) []int64 {
 // waiting reports whether clip n is not yet in every one of the stores. What
 // counts is that a store said it has the clip, not that a row asks for it.
 func (c catalog) waiting(n int64, stores []string) (bool, error) {
-	have, err := c.copies(n, stores)
+	have, err := c.copies(n, stores, "")
 	return have < len(stores), err
 }
 
-// copies is how many of the stores have clip n and are asked for nothing more.
-// Of a clip that waits for each of them the row is not read.
-func (c catalog) copies(n int64, stores []string) (int, error) {
-	asked := slices.DeleteFunc(slices.Clone(stores), func(store string) bool { return c.queued(store, n) })
+// copies is how many of the stores have clip n and are asked for nothing more,
+// among them has, whose answer was just entered ("" for none). Of a clip that
+// waits for each of the others the row is not read.
+func (c catalog) copies(n int64, stores []string, has string) (have int, err error) {
+	asked := slices.DeleteFunc(slices.Clone(stores), func(store string) bool { return store == has || c.queued(store, n) })
+	if slices.Contains(stores, has) {
+		have++
+	}
 	if len(asked) == 0 {
-		return 0, nil
+		return have, nil
 	}
 	stored, err := c.stored(n)
 	if err != nil {
 		return 0, err
 	}
-	have := 0
 	for _, store := range asked {
 		if _, there := stored[store]; there {
 			have++

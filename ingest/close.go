@@ -92,7 +92,7 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	d.mu.Lock()
 	rec.Before = make([]nameSeen, 0, len(d.files))
 	for _, f := range d.files {
-		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path], d.samples[f.Path].samples))
+		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path], d.samples[f.Path]))
 	}
 	d.samples = nil // a record of many files needs the room
 	d.mu.Unlock()

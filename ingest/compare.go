@@ -2,15 +2,11 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
@@ -39,20 +35,14 @@ func (r *closedRecord) differs(path string, what ...string) {
 	r.Changed = append(r.Changed, changed{text, hex, what})
 }
 
-// sampling is what a file held while it was read.
-type sampling struct {
-	samples clip.Digest
-	whole   clip.Digest // of a small file that was read; else zero
-}
-
-// sampled notes what a file held while it was read. A drop folder is not looked
+// sampled notes the samples of a file as it was read. A drop folder is not looked
 // at again, so nothing is kept of its files.
-func (d *docking) sampled(path string, h sampling) {
+func (d *docking) sampled(path string, samples clip.Digest) {
 	if d.want.drop {
 		return
 	}
 	d.mu.Lock()
-	d.samples[path] = h
+	d.samples[path] = samples
 	d.mu.Unlock()
 }
 
@@ -113,39 +103,26 @@ const (
 
 // sampleAgain reads the samples of every file that was read and that the second
 // listing showed as the first did, where that does not mean reading them whole.
-// As many are looked at side by side as were read so.
+// More are looked at side by side than were read so, since most of it is asking.
 func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []look) error {
 	if d.forward() {
 		return nil
 	}
-	var next atomic.Int64
 	var mu sync.Mutex
 	found := map[int]string{}
-	looking, both := errgroup.WithContext(ctx)
-	for range readersPerDocking {
-		looking.Go(func() error {
-			for i := int(next.Add(1)) - 1; i < len(d.files); i = int(next.Add(1)) - 1 {
-				if err := both.Err(); err != nil {
-					return err
-				}
-				was, read := d.samples[d.files[i].Path]
-				if looked[i] != lookSame || !read {
-					continue
-				}
-				what, err := d.lookAgain(ctx, d.files[i], was)
-				if err != nil {
-					return err
-				}
-				if what != "" {
-					mu.Lock()
-					found[i] = what
-					mu.Unlock()
-				}
-			}
+	err := sideBySide(ctx, lookersPerDocking, len(d.files), func(ctx context.Context, i int) error {
+		was, read := d.samples[d.files[i].Path]
+		if looked[i] != lookSame || !read {
 			return nil
-		})
-	}
-	err := looking.Wait()
+		}
+		what, err := d.lookAgain(ctx, d.files[i], was)
+		if err == nil && what != "" {
+			mu.Lock()
+			found[i] = what
+			mu.Unlock()
+		}
+		return err
+	})
 	for _, i := range slices.Sorted(maps.Keys(found)) {
 		rec.differs(d.files[i].Path, found[i])
 	}
@@ -154,7 +131,7 @@ func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []l
 
 // lookAgain says how the samples of a file differ from what they were, "" when
 // they do not. The error is a camera's that is lost.
-func (d *docking) lookAgain(ctx context.Context, f device.File, was sampling) (string, error) {
+func (d *docking) lookAgain(ctx context.Context, f device.File, was clip.Digest) (string, error) {
 	same, err := d.holds(f, was)
 	switch {
 	case err != nil:
@@ -166,22 +143,18 @@ func (d *docking) lookAgain(ctx context.Context, f device.File, was sampling) (s
 }
 
 // holds reports whether the samples of a file are what they were.
-func (d *docking) holds(f device.File, was sampling) (bool, error) {
-	if was.whole.IsZero() {
-		now, err := d.samplesNow(f, sampleOf)
-		return now == was.samples, err
-	}
-	now, err := d.samplesNow(f, func(data []byte) clip.Digest { return sha256.Sum256(data) })
-	return now == was.whole, err
+func (d *docking) holds(f device.File, was clip.Digest) (bool, error) {
+	now, err := d.samplesNow(f)
+	return now == was, err
 }
 
-func (d *docking) samplesNow(f device.File, of func([]byte) clip.Digest) (clip.Digest, error) {
+func (d *docking) samplesNow(f device.File) (clip.Digest, error) {
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
 		return clip.Digest{}, err
 	}
 	defer func() { _ = in.Close() }()
-	return sampled(in, f.Size, of)
+	return sample(in, f.Size)
 }
 
 // compared says what the second look found: in the record, to the log of the

@@ -19,7 +19,7 @@ func (s *Station) cool(d clip.Digest, size int64) {
 	if size < coolFrom {
 		return
 	}
-	if needed, err := s.spoolNeeded(d); needed || err != nil {
+	if needed, err := s.spoolNeeded([]clip.Digest{d}); needed[d] || err != nil {
 		return
 	}
 	s.spool.cool(d)

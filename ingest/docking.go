@@ -18,7 +18,8 @@ import (
 
 const (
 	readersPerDocking = 2   // files of one camera read at once
-	committing        = 256 // clips of one camera between their read and their commit
+	lookersPerDocking = 4   // files of one camera looked at again at once
+	committing        = 512 // clips of one camera between their read and their commit
 	buffersPerDocking = 4   // of hash.BufferSize
 	rounds            = 3   // how often a file that would not keep still is read
 )
@@ -53,7 +54,7 @@ type docking struct {
 
 	mu          sync.Mutex
 	outcome     map[string]string // path to its state
-	samples     map[string]sampling
+	samples     map[string]clip.Digest
 	pending     map[int64][]FileResult
 	settled     chan struct{} // told when nothing is pending any more
 	retry       []device.File
@@ -168,22 +169,37 @@ func (d *docking) readAll(ctx context.Context) error {
 
 // readSome reads files side by side and waits for their commits.
 func (d *docking) readSome(ctx context.Context, files []device.File, last bool) error {
-	reading, rctx := errgroup.WithContext(ctx)
-	reading.SetLimit(readersPerDocking)
+	readers := readersPerDocking
 	if d.forward() {
-		reading.SetLimit(1)
+		readers = 1
 	}
 	k := d.newKeeping(ctx, last)
-	for _, f := range files {
-		if rctx.Err() != nil {
-			break
-		}
-		reading.Go(func() error { return d.take(rctx, f, k) })
-	}
-	err := reading.Wait()
+	err := sideBySide(ctx, readers, len(files), func(ctx context.Context, i int) error { return d.take(ctx, files[i], k) })
 	if kept := k.end(); err == nil {
 		err = kept
 	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+// sideBySide does n pieces of work in order, so many at once. The first failure ends
+// it, and so does ctx.
+func sideBySide(ctx context.Context, workers, n int, do func(ctx context.Context, i int) error) error {
+	var next atomic.Int64
+	working, both := errgroup.WithContext(ctx)
+	for range min(workers, n) {
+		working.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < n && both.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := do(both, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := working.Wait()
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -44,7 +44,6 @@ type erasing struct {
 
 func (e *erasing) init() {
 	e.certain = (*docking).certain
-	e.news.init()
 	e.docked = map[*erasure]bool{}
 }
 

@@ -114,7 +114,7 @@ func (s *Station) letGo(d clip.Digest, err error) {
 	if errors.Is(err, ledger.ErrStopped) {
 		return
 	}
-	if err := s.spool.release(d, func() (bool, error) { return s.spoolNeeded(d) }); err != nil {
+	if err := s.releaseSpooled(d); err != nil {
 		s.logger.Warn("release spool", "stage", "commit", "err", err)
 	}
 }
@@ -274,10 +274,14 @@ func (s *Station) enterOne(tx *ledger.Tx, t *taken) (err error) {
 	if first := c.sameBytes(sum.SHA256); first >= 0 {
 		sameAs = clipName(s.log, first)
 	}
-	e, err := s.append(tx, manifest.Draft{
+	a, err := tx.Append(manifest.Draft{
 		Type: "clip.ingested", Actor: t.actor, Fields: t.fields(sameAs), Record: t.record,
 	})
 	if err != nil {
+		return err
+	}
+	e := a.Entry
+	if err := c.knowIngested(e, t.rec); err != nil {
 		return err
 	}
 	t.n = e.N

@@ -180,12 +180,11 @@ func twins(there, came stay) string {
 	return "same " + words(kinds)
 }
 
-// hold shows on the bay why its camera is not read.
+// hold shows on the bay why its camera is not read. Who sees that finds the alarm.
 func (d *docking) hold(h *hold) {
 	d.s.reading.Add(-1)
-	d.bay.update(func(b *BayStatus) { b.State, b.Hold, b.Reason = BayHeld, h.code, h.err.Error() })
 	d.s.alarms.raise(h.code, h.err, d.s.now(), h.args...)
-	d.s.change.wake()
+	d.bay.update(func(b *BayStatus) { b.State, b.Hold, b.Reason = BayHeld, h.code, h.err.Error() })
 }
 
 func (d *docking) unhold(h *hold) {

@@ -2,19 +2,24 @@ package ingest
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/device"
 )
 
-// together is how many clips of one camera are synced and entered at once at
-// most. The others wait no longer for it than for a sync of their own.
-const together = 128
+// Clips that were read, or that a store took, are synced and entered together: at
+// most so many, and none waits longer for others. Each group costs the same few
+// syncs, however many are in it.
+const (
+	together = 256
+	groupAge = 50 * time.Millisecond
+)
 
 // keeping is what follows the reading of a round of files: one goroutine that
-// takes clips to their commit, all that wait at a time, and one for each file that
-// is known. A clip that is alone waits for nobody.
+// takes clips to their commit in groups, and one for each file that is known. The
+// last clips of a round wait for nobody.
 type keeping struct {
 	d       *docking
 	ctx     context.Context // outlives the camera: what was read whole is kept
@@ -46,9 +51,11 @@ func (k *keeping) run() (failed error) {
 	return failed
 }
 
-// gather adds to t what waits with it.
+// gather adds to t what comes within groupAge of it.
 func (k *keeping) gather(t *taken) []*taken {
 	all := []*taken{t}
+	late := time.NewTimer(groupAge)
+	defer late.Stop()
 	for len(all) < together {
 		select {
 		case t, more := <-k.waiting:
@@ -56,7 +63,7 @@ func (k *keeping) gather(t *taken) []*taken {
 				return all
 			}
 			all = append(all, t)
-		default:
+		case <-late.C:
 			return all
 		}
 	}

@@ -43,7 +43,7 @@ type reading struct {
 	out  *spoolFile // nil when the bytes are only hashed
 	from int64      // bytes that an earlier read brought
 
-	samples *sampler
+	samples *sampler // nil for a small file
 }
 
 // begin opens what a read of in needs: the rest of an interrupted one where the
@@ -67,10 +67,14 @@ func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, be
 
 // copy reads to the end.
 func (r reading) copy(ctx context.Context, pool *hash.Pool) (hash.Sum, error) {
-	if r.out == nil {
-		return r.sums.Copy(ctx, r.samples, r.in, pool)
+	var to []io.Writer
+	if r.out != nil {
+		to = append(to, r.out)
 	}
-	return r.sums.Copy(ctx, io.MultiWriter(r.out, r.samples), r.in, pool)
+	if r.samples != nil {
+		to = append(to, r.samples)
+	}
+	return r.sums.Copy(ctx, io.MultiWriter(to...), r.in, pool)
 }
 
 // resume takes up the interrupted read of f, if there is one and the camera

@@ -80,11 +80,11 @@ func (d *docking) mayskip(last seen, f device.File) bool {
 
 // passBy compares the first, middle and last 64 KiB with the last read.
 func (d *docking) passBy(f device.File, last seen) (got, error) {
-	samples, err := d.samplesNow(f, sampleOf)
+	samples, err := d.samplesNow(f)
 	if err != nil || samples != last.Samples {
 		return got{known: -1}, err
 	}
-	d.sampled(f.Path, sampling{samples: samples})
+	d.sampled(f.Path, samples)
 	return got{known: last.N, unread: true}, nil
 }
 
@@ -133,8 +133,8 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 		d.broken(ctx, f, before, r, err)
 		return none, fmt.Errorf("read %q: %w", f.Path, err)
 	}
-	g.samples = r.samples.sum()
-	d.sampled(f.Path, sampling{samples: g.samples, whole: wholeOf(g.sum.SHA256, g.sum.Size)})
+	g.samples = r.samples.sum(g.sum.SHA256)
+	d.sampled(f.Path, g.samples)
 	return d.recognise(f, g)
 }
 

@@ -180,7 +180,7 @@ func (s *Station) whereabouts(clips []int64) (central, confirmed int64, err erro
 			if err != nil {
 				return err
 			}
-			have, err := c.copies(n, names)
+			have, err := c.copies(n, names, "")
 			if err != nil {
 				return err
 			}

@@ -22,35 +22,13 @@ func samplesOf(size int64) [3]int64 {
 // disjoint reports whether no byte is in two samples.
 func disjoint(size int64) bool { return size >= 3*sampleSize }
 
-// wholeOf is the SHA-256 of a file of so many bytes where its samples are all of
-// it, so that a second look need hash each byte once only; zero for a larger one.
-func wholeOf(sum clip.Digest, size int64) clip.Digest {
-	if disjoint(size) {
-		return clip.Digest{}
-	}
-	return sum
-}
-
-// sampleOf hashes the first, middle and last 64 KiB of data together.
-func sampleOf(data []byte) clip.Digest {
-	h := sha256.New()
-	for _, at := range samplesOf(int64(len(data))) {
-		_, _ = h.Write(data[at:min(at+sampleSize, int64(len(data)))])
-	}
-	return clip.Digest(h.Sum(nil))
-}
-
 // sampleBuffers are lent to sample, one for each file that is looked at.
 var sampleBuffers = sync.Pool{New: func() any { return new([3 * sampleSize]byte) }}
 
-// sample reads the samples of a file of so many bytes, and nothing else of it.
+// sample reads the samples of a file of so many bytes, and nothing else of it, and
+// hashes them together; of a file where they would overlap it hashes all, each
+// byte once.
 func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
-	return sampled(in, size, sampleOf)
-}
-
-// sampled gives what of makes of the samples of a file of so many bytes, which
-// it is handed one after the other, or all of the file where they overlap.
-func sampled(in io.ReaderAt, size int64, of func([]byte) clip.Digest) (clip.Digest, error) {
 	buf := sampleBuffers.Get().(*[3 * sampleSize]byte)
 	n := buf[:min(size, 3*sampleSize)]
 	at := []int64{0}
@@ -72,32 +50,25 @@ func sampled(in io.ReaderAt, size int64, of func([]byte) clip.Digest) (clip.Dige
 		}
 	}
 	defer sampleBuffers.Put(buf)
-	return of(n), nil
+	return sha256.Sum256(n), nil
 }
 
-// sampler takes the samples of a file out of its bytes as they pass by. What it
-// is given is the file in order, and a small file in one piece.
+// sampler takes the samples of a file of disjoint ones out of its bytes as they
+// pass by, in order. Of a smaller file the clip's own digest is all there is.
 type sampler struct {
 	size, off int64
-	samples   stdhash.Hash // of a large file
-	small     clip.Digest  // of a small one
+	samples   stdhash.Hash
 }
 
+// newSampler is nil for a file that needs none.
 func newSampler(size int64) *sampler {
-	s := &sampler{size: size}
-	if disjoint(size) {
-		s.samples = sha256.New()
-	} else {
-		s.small = sampleOf(nil)
+	if !disjoint(size) {
+		return nil
 	}
-	return s
+	return &sampler{size: size, samples: sha256.New()}
 }
 
 func (s *sampler) Write(p []byte) (int, error) {
-	if s.samples == nil {
-		s.small = sampleOf(p)
-		return len(p), nil
-	}
 	end := s.off + int64(len(p))
 	for _, at := range samplesOf(s.size) {
 		from, to := max(at, s.off), min(at+sampleSize, end)
@@ -120,9 +91,10 @@ func (s *sampler) skip(kept io.ReaderAt, size int64) error {
 	return nil
 }
 
-func (s *sampler) sum() clip.Digest {
-	if s.samples == nil {
-		return s.small
+// sum is the digest of the samples of a file whose own is whole.
+func (s *sampler) sum(whole clip.Digest) clip.Digest {
+	if s == nil {
+		return whole
 	}
 	return clip.Digest(s.samples.Sum(nil))
 }

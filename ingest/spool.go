@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,7 +22,7 @@ var ErrFull = errors.New("the dock's disk is full")
 
 const (
 	claimFrom      = 1 << 20 // bytes; smaller files are written without claiming their blocks first
-	writebackEvery = 8 << 20 // bytes after which the kernel is asked to start writing them out
+	writebackEvery = 2 << 20 // bytes after which the kernel is asked to start writing them out
 	inodeReserve   = 512     // or an eighth of all, on small disks
 )
 
@@ -119,7 +120,7 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 	s.mu.Lock()
 	syncer := s.syncer
 	s.mu.Unlock()
-	f, err := os.OpenFile(durable.TempName(s.dir), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := createFile(durable.TempName(s.dir))
 	if err != nil {
 		return nil, spoolError(err)
 	}
@@ -132,6 +133,19 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 		}
 	}
 	return &spoolFile{File: f, syncer: syncer, cold: size >= coolFrom && s.reread != nil && !s.reread()}, nil
+}
+
+// createFile is os.OpenFile without asking whether the file can be polled, which
+// takes five calls of the kernel and no regular file can.
+func createFile(name string) (*os.File, error) {
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o444)
+	for errors.Is(err, unix.EINTR) {
+		fd, err = unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o444)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "create", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (f *spoolFile) Write(p []byte) (int, error) {
@@ -238,19 +252,23 @@ func (s *spool) setAside(d clip.Digest) {
 	}
 }
 
-// release removes d's file unless a clip being committed or a queue row, as
-// asked by waiting, still needs it.
-func (s *spool) release(d clip.Digest, waiting func() (bool, error)) error {
+// release removes the files of digests, but those of clips that are being
+// committed or that needed says somebody waits for.
+func (s *spool) release(digests []clip.Digest, needed func([]clip.Digest) (map[clip.Digest]bool, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[d] > 0 {
-		return nil
-	}
-	if needed, err := waiting(); err != nil || needed {
+	digests = slices.DeleteFunc(slices.Clone(digests), func(d clip.Digest) bool { return s.held[d] > 0 })
+	keep, err := needed(digests)
+	if err != nil {
 		return err
 	}
-	if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, d := range digests {
+		if keep[d] {
+			continue
+		}
+		if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

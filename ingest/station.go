@@ -156,9 +156,6 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		contacts:   newContacts(settleTime, o.Now),
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
-	s.change.init()
-	s.reconfigured.init()
-	s.seats.changed.init()
 	s.erasing.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())

@@ -91,9 +91,9 @@ func (s *Station) recorded(d clip.Digest) (known bool, err error) {
 	return known, err
 }
 
-// releaseSpooled removes a clip from the spool unless somebody needs it.
-func (s *Station) releaseSpooled(d clip.Digest) error {
-	return s.spool.release(d, func() (bool, error) { return s.spoolNeeded(d) })
+// releaseSpooled removes clips from the spool unless somebody needs them.
+func (s *Station) releaseSpooled(digests ...clip.Digest) error {
+	return s.spool.release(digests, s.spoolNeeded)
 }
 
 // makeRoom gives up interrupted reads, in which nothing was claimed, then clips

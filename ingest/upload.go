@@ -12,16 +12,13 @@ import (
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/hash"
-	"github.com/custodock/custodock/manifest"
-	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
 )
 
-// send puts one clip into the store and enters it. The spool file goes only
-// after the entry is durable.
-func (s *Station) send(ctx context.Context, c *central, j job) error {
+// put has the store take one clip. It is not stored until that is entered.
+func (s *Station) put(ctx context.Context, c *central, j job) (store.Info, error) {
 	if err := s.ensureSpooled(ctx, c, j); err != nil {
-		return err
+		return store.Info{}, err
 	}
 	o := store.Object{
 		Digest: j.q.SHA256, Size: j.q.Size, Path: s.spool.path(j.q.SHA256),
@@ -38,31 +35,16 @@ func (s *Station) send(ctx context.Context, c *central, j job) error {
 	switch {
 	case errors.Is(err, store.ErrDamaged):
 		s.spool.setAside(j.q.SHA256)
-		return fmt.Errorf("%w: %w", errClip, err)
+		return info, fmt.Errorf("%w: %w", errClip, err)
 	case errors.Is(err, store.ErrExists):
-		return fmt.Errorf("%w: %w", errClip, err)
+		return info, fmt.Errorf("%w: %w", errClip, err)
 	case err != nil:
-		return err
+		return info, err
 	case info.Size != j.q.Size: // the spool file would go on its word
-		return fmt.Errorf("store %s says it has %d bytes of clip %s, which has %d: verify the store", c.name, info.Size, clipName(s.log, j.n), j.q.Size)
+		return info, fmt.Errorf("store %s says it has %d bytes of clip %s, which has %d: verify the store", c.name, info.Size, clipName(s.log, j.n), j.q.Size)
 	}
 	c.recheckLock(o, info)
-	if err := s.enterStored(ctx, c, j, info); err != nil {
-		return err
-	}
-	s.cool(j.q.SHA256, j.q.Size)
-	if s.conf().Keep.Days == 0 {
-		if err := s.releaseSpooled(j.q.SHA256); err != nil {
-			s.logger.Warn("release spool", "stage", "store", "clip", clipName(s.log, j.n), "err", err)
-		}
-	}
-	s.alarms.clear("clip_lost", clipName(s.log, j.n))
-	if s.enough(j.n) {
-		s.tellStored(j.n)
-	}
-	ring(c.scrub)
-	s.markDirty()
-	return nil
+	return info, nil
 }
 
 // lockedUntil is the end of the lock of a clip: so long after it was taken in.
@@ -172,36 +154,23 @@ func (s *Station) fetch(ctx context.Context, st store.Store, j job, version stri
 	return nil
 }
 
-func (s *Station) enterStored(ctx context.Context, c *central, j job, info store.Info) error {
-	return s.commit(ctx, func(tx *ledger.Tx) error {
-		cat := catalog{tx.Bolt()}
-		if !cat.queued(c.name, j.n) {
-			return nil
+// spoolNeeded is which of digests a clip has that waits for a store.
+func (s *Station) spoolNeeded(digests []clip.Digest) (needed map[clip.Digest]bool, err error) {
+	needed = map[clip.Digest]bool{}
+	names := s.storeNames()
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		for _, d := range digests {
+			waits, err := catalog{tx}.spoolNeeded(d, names)
+			if err != nil {
+				return err
+			}
+			if waits {
+				needed[d] = true
+			}
 		}
-		fields := manifest.Object{
-			"clip": clipName(s.log, j.n), "leaf": j.q.Leaf, "store": c.name,
-			"stored": manifest.Object{"sha256": j.q.SHA256.String(), "size": j.q.Size, "enc": "none"},
-			"lock":   "none",
-		}
-		if info.Version != "" {
-			fields["version"] = info.Version
-		}
-		if info.Lock != "" {
-			fields["lock"], fields["until"] = info.Lock, formatTime(info.Until)
-		}
-		if _, err := s.append(tx, manifest.Draft{Type: "clip.stored", Actor: "dock", Fields: fields}); err != nil {
-			return err
-		}
-		return cat.pop(c.name, j.n, j.q.Size)
+		return nil
 	})
-}
-
-func (s *Station) spoolNeeded(d clip.Digest) (needed bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) (err error) {
-		needed, err = catalog{tx}.spoolNeeded(d, s.storeNames())
-		return err
-	})
-	return needed || err != nil, err
+	return needed, err
 }
 
 // enough reports whether as many stores said that they have clip n as the
@@ -209,7 +178,7 @@ func (s *Station) spoolNeeded(d clip.Digest) (needed bool, err error) {
 func (s *Station) enough(n int64) bool {
 	names, have := s.storeNames(), 0
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		have, err = catalog{tx}.copies(n, names)
+		have, err = catalog{tx}.copies(n, names, "")
 		return err
 	})
 	return err == nil && have >= s.wanted(len(names))
@@ -245,21 +214,5 @@ func (s *Station) spooled(n int64) bool {
 func (s *Station) wakeUploads() {
 	for _, c := range s.centrals() {
 		ring(c.wake)
-	}
-}
-
-// tellStored passes on that clip n is in enough stores.
-func (s *Station) tellStored(n int64) {
-	s.mu.Lock()
-	docks := make([]*docking, 0, len(s.docks))
-	for d := range s.docks {
-		docks = append(docks, d)
-	}
-	s.mu.Unlock()
-	for _, d := range docks {
-		d.stored(n)
-	}
-	for _, b := range s.allBays() {
-		b.clipStored(n)
 	}
 }

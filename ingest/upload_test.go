@@ -143,7 +143,7 @@ func TestElsewhere(t *testing.T) {
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("%+v, %v", jobs, err)
 	}
-	if err := s.send(context.Background(), c, jobs[0]); !errors.Is(err, errElsewhere) || errors.Is(err, errClip) {
+	if _, err := s.put(context.Background(), c, jobs[0]); !errors.Is(err, errElsewhere) || errors.Is(err, errClip) {
 		t.Errorf("while its store is away: %v", err)
 	}
 	if _, lost := s.alarms.stands("clip_lost"); lost {
@@ -155,7 +155,7 @@ func TestElsewhere(t *testing.T) {
 	if err := s.reach(context.Background(), s.centrals()[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.send(context.Background(), c, jobs[0]); err != nil {
+	if _, err := s.put(context.Background(), c, jobs[0]); err != nil {
 		t.Errorf("when it is back: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type uploader struct {
 	rows     []job              // read ahead
 	under    map[int64]job      // under way
 	retry    map[int64]deferred // failed, to be tried again
+	putting  atomic.Int32       // of them, those whose store has not answered
+	answers  chan answer
 	results  chan result
 	failures int       // of the store, in a row
 	until    time.Time // when the store may be tried again
@@ -41,10 +44,16 @@ type result struct {
 // upload serves c until ctx ends, then waits for what is under way.
 func (s *Station) upload(ctx context.Context, c *central) {
 	u := &uploader{
-		s: s, c: c, after: -1, under: map[int64]job{}, retry: map[int64]deferred{}, results: make(chan result, uploads),
+		s: s, c: c, after: -1, under: map[int64]job{}, retry: map[int64]deferred{},
+		answers: make(chan answer, uploads), results: make(chan result, uploads), // room for each under way
 	}
-	var sending sync.WaitGroup
-	defer sending.Wait()
+	var sending, storing sync.WaitGroup
+	storing.Go(func() { u.storing(ctx) })
+	defer func() {
+		sending.Wait()
+		close(u.answers)
+		storing.Wait()
+	}()
 	for ctx.Err() == nil {
 		u.start(ctx, &sending)
 		u.wait(ctx)
@@ -62,8 +71,20 @@ func (u *uploader) start(ctx context.Context, sending *sync.WaitGroup) {
 			return
 		}
 		u.under[j.n] = j
-		sending.Go(func() { u.results <- result{j, u.s.send(ctx, u.c, j)} })
+		u.putting.Add(1)
+		sending.Go(func() { u.put(ctx, j) })
 	}
+}
+
+// put has the store take j; the answer is entered with others.
+func (u *uploader) put(ctx context.Context, j job) {
+	info, err := u.s.put(ctx, u.c, j)
+	u.putting.Add(-1)
+	if err != nil {
+		u.results <- result{j, err}
+		return
+	}
+	u.answers <- answer{j, info}
 }
 
 // ready reports whether the store is there and knows no other history.

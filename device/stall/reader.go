@@ -8,8 +8,8 @@ import (
 	"github.com/custodock/custodock/device"
 )
 
-// reader is one open file. Its worker alone touches the file, one call at a
-// time, and closes it.
+// reader is one open file. Its worker alone touches the file: it opens it, makes
+// one call at a time, and closes it.
 type reader struct {
 	tree *Tree
 
@@ -31,12 +31,13 @@ type call struct {
 type kind int
 
 const (
-	read kind = iota
+	opening kind = iota
+	read
 	readAt
 	stat
 )
 
-var names = [...]string{read: "read", readAt: "read", stat: "look at a file"}
+var names = [...]string{opening: "open a file", read: "read", readAt: "read", stat: "look at a file"}
 
 type answer struct {
 	n    int
@@ -44,18 +45,26 @@ type answer struct {
 	err  error
 }
 
-func newReader(t *Tree, file device.Reader) *reader {
+// openReader opens a file with open.
+func openReader(t *Tree, open func() (device.Reader, error)) (*reader, error) {
 	r := &reader{
-		tree: t, timer: time.NewTimer(time.Hour),
+		tree: t, timer: time.NewTimer(t.limit()),
 		calls: make(chan call), answers: make(chan answer, 1), ended: make(chan struct{}),
 	}
-	r.timer.Stop()
-	go r.work(file)
-	return r
+	go r.work(open)
+	if a := r.answer(opening); a.err != nil {
+		return nil, a.err
+	}
+	return r, nil
 }
 
-func (r *reader) work(file device.Reader) {
+func (r *reader) work(open func() (device.Reader, error)) {
 	defer close(r.ended)
+	file, err := open()
+	r.answers <- answer{err: err}
+	if err != nil {
+		return
+	}
 	for c := range r.calls {
 		var a answer
 		switch c.kind {
@@ -81,10 +90,14 @@ func (r *reader) ask(c call) answer {
 	if err := r.tree.failed(); err != nil {
 		return answer{err: err}
 	}
-	limit := r.tree.limit()
-	r.timer.Reset(limit)
-	defer r.timer.Stop()
+	r.timer.Reset(r.tree.limit())
 	r.calls <- c // the worker waits for it
+	return r.answer(c.kind)
+}
+
+// answer waits for that of the one call under way, as long as the timer runs.
+func (r *reader) answer(k kind) answer {
+	defer r.timer.Stop()
 	select {
 	case a := <-r.answers:
 		return a
@@ -92,7 +105,7 @@ func (r *reader) ask(c call) answer {
 	}
 	r.closed = true
 	close(r.calls)
-	return answer{err: r.tree.fail(names[c.kind], limit)}
+	return answer{err: r.tree.fail(names[k], r.tree.limit())}
 }
 
 // Read reads on.

@@ -146,11 +146,14 @@ func (t *Tree) Close() error {
 
 // Open opens a file of the tree.
 func (t *Tree) Open(path string) (device.Reader, error) {
-	file, err := ask(t, "open a file", func() (device.Reader, error) { return t.tree.Open(path) }, func(f device.Reader) { _ = f.Close() })
+	if err := t.failed(); err != nil {
+		return nil, err
+	}
+	r, err := openReader(t, func() (device.Reader, error) { return t.tree.Open(path) })
 	if err != nil {
 		return nil, err
 	}
-	return newReader(t, file), nil
+	return r, nil
 }
 
 // walker tells of directories too, so that a listing of many without a file is

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/custodock/custodock/internal/testbench"
@@ -61,8 +63,18 @@ func TestByHand(t *testing.T) {
 			t.Errorf("%s passed", name)
 		}
 	}
-	if left, err := filepath.Glob(filepath.Join(b.Dir, "run-*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+	left := 0
+	err = filepath.WalkDir(b.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.Contains(path, "/run-") {
+			info, err := d.Info()
+			if left++; err != nil || info.Size() != 0 {
+				t.Errorf("%s keeps bytes (%v)", path, err)
+			}
+		}
+		return err
+	})
+	if err != nil || left < len(src.Files) {
+		t.Errorf("%d files were emptied, %v", left, err)
 	}
 }
 

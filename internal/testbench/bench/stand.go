@@ -67,7 +67,7 @@ func (s *Stand) Do(f func() error) error {
 	return err
 }
 
-// Close undoes what was made, the newest first.
+// Close undoes what was made, the newest first, and empties what is left.
 func (s *Stand) Close() error {
 	s.cancel()
 	err := s.Do(func() error {
@@ -84,7 +84,7 @@ func (s *Stand) Close() error {
 			f()
 		}
 	})
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(err, empty(s.dir))
 }
 
 // Helper does nothing.

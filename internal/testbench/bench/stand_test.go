@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,9 +17,12 @@ func TestStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	var order []string
-	var dir string
+	var file string
 	err = s.Do(func() error {
-		dir = s.TempDir()
+		file = filepath.Join(s.TempDir(), "file")
+		if err := os.WriteFile(file, []byte("bytes"), 0o444); err != nil {
+			return err
+		}
 		s.Cleanup(func() { order = append(order, "first"); s.Errorf("%s", "unclean") })
 		s.Cleanup(func() { order = append(order, "second") })
 		s.Errorf("went %s", "wrong")
@@ -37,8 +41,8 @@ func TestStand(t *testing.T) {
 	if diff := cmp.Diff([]string{"second", "first"}, order); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
+	if info, err := os.Stat(file); err != nil || info.Size() != 0 {
+		t.Errorf("%v, %v", info, err)
 	}
 	if s.Context().Err() == nil {
 		t.Error("its context goes on")
