@@ -30,12 +30,13 @@ const Contents = 64
 const ClipEntries = 4
 
 // dockingClips is how many clips come with a docking, batch how many entries
-// are written at once, and after so many batches they go into files: what stays
-// in the database leaves it large, as no dock's is.
+// are written at once, and after so many batches they go into files. A dock does so
+// each second, in which it enters no more than that: what stays longer in the
+// database leaves it with free pages, of which each commit writes the list.
 const (
 	dockingClips = 100
 	batch        = 4096
-	sealAfter    = 16
+	sealAfter    = 1
 )
 
 // Log is the log of a state that no program has open.
