@@ -115,7 +115,7 @@ func parseIdentity(skey string) (identity, error) {
 	if err != nil {
 		return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
 	}
-	vkey, err := verifierKey(skey)
+	vkey, err := manifest.PublicKey(skey)
 	if err != nil {
 		return identity{}, err
 	}

@@ -17,6 +17,7 @@ import (
 type entry struct {
 	n       int64
 	typ     string // "" when the entry is malformed
+	t       string // the dock's time, as it stands
 	record  clip.Digest
 	clip    string // the clip it is about
 	leaf    string
@@ -47,6 +48,8 @@ func scanEntry(raw []byte, log string, n int64) (entry, error) {
 			saidN, err = v.number()
 		case "type":
 			e.typ, err = v.text()
+		case "t":
+			e.t, _ = v.text()
 		case "record":
 			var s string
 			if s, err = v.text(); err == nil {

@@ -22,6 +22,9 @@ type scan struct {
 	index    *index
 	records  *records
 	problems []Problem
+
+	outside    int64 // entries made while no endorsement was in force
+	outsideWhy string
 }
 
 // log checks all that stands under log/ and record/ for this log and returns
@@ -53,6 +56,9 @@ func (r *run) log(ctx context.Context) (*index, error) {
 	}
 	r.report.Problems = append(r.report.Problems, s.problems...)
 	if err := s.checkpoints(ctx, root == r.head.Checkpoint.Root); err != nil {
+		return nil, err
+	}
+	if err := s.endorsements(ctx); err != nil {
 		return nil, err
 	}
 	return s.index, nil
@@ -110,6 +116,7 @@ func (s *scan) walk(ctx context.Context, each func(manifest.Entry) error) (tlog.
 		s.problems = append(s.problems, s.records.problems...)
 	}
 	s.problems = append(s.problems, s.index.settle()...)
+	s.problems = append(s.problems, s.settleEndorsed()...)
 	if err := ctx.Err(); err != nil {
 		return tlog.Hash{}, err
 	}
@@ -204,6 +211,7 @@ func (s *scan) entry(e entry, leaf tlog.Hash) {
 		return
 	}
 	about := s.index.add(e, leaf)
+	s.endorsed(e)
 	if s.records != nil && !e.record.IsZero() && !s.records.entry(e) {
 		s.index.absent = append(s.index.absent, absence{e.n, about, strings.Clone(e.typ)})
 	}

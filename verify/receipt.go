@@ -26,6 +26,9 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return &MismatchError{Cause: err.Error()}
 	}
+	if !r.endorsedAt(paper.Time) {
+		return &MismatchError{Cause: "the receipt was " + r.unendorsed(paper.Time.Format(entryTime))}
+	}
 	if err := r.within(ctx, paper); err != nil {
 		return err
 	}
