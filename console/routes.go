@@ -45,6 +45,7 @@ const (
 	pathView       = apiRoot + opView
 	pathClock      = apiRoot + opClock
 	pathKey        = apiRoot + "key"
+	pathInstall    = apiRoot + "install"
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
@@ -139,6 +140,9 @@ func (s *server) routes() []route {
 		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
 			key, err := d.Key(ctx)
 			return keyAnswer{key}, err
+		})),
+		onPost(pathInstall, answer(s, func(ctx context.Context, q ingest.InstallRequest) (ingest.Endorsement, error) {
+			return d.Install(ctx, q)
 		})),
 		onPost(pathCheckpoint, answer(s, func(ctx context.Context, _ empty) (bytesAnswer, error) {
 			b, err := d.Checkpoint(ctx)

@@ -116,7 +116,7 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 
 // ownLog is the log whose key the state has.
 func ownLog(o Options) (string, error) {
-	id, err := loadIdentity(o.State, o.Config, true)
+	id, err := loadIdentity(o.keyring(), o.State, o.Config, true)
 	if err != nil {
 		return "", fmt.Errorf("recover: name the log that ended with --old: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -57,24 +56,20 @@ func contains(entries []os.DirEntry, name string) bool {
 
 // loadIdentity reads the signing key, or makes it when the state is new. The
 // key is durable before anything is signed with it.
-func loadIdentity(state string, cfg configs.Config, mustExist bool) (identity, error) {
-	path := cfg.Key
-	if path == "" {
-		path = filepath.Join(state, "key")
+func loadIdentity(ring keyring, state string, cfg configs.Config, mustExist bool) (identity, error) {
+	keys, err := ring.read()
+	if missing(err) && !mustExist && !isFile(filepath.Join(state, "state.db")) {
+		return makeIdentity(ring, cfg)
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !mustExist && !isFile(filepath.Join(state, "state.db")) {
-		return makeIdentity(path, cfg)
-	}
-	if err != nil {
+	if missing(err) {
 		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover --new --old LOG", err)
 	}
-	if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
-		return identity{}, fmt.Errorf("read signing key %s: others may read it: chmod 600 it", path)
-	}
-	id, err := parseIdentity(strings.TrimSpace(string(b)))
 	if err != nil {
-		return identity{}, fmt.Errorf("read signing key %s: %w", path, err)
+		return identity{}, fmt.Errorf("read signing key: %w", err)
+	}
+	id, err := parseIdentity(keys)
+	if err != nil {
+		return identity{}, fmt.Errorf("read signing key %s: %w", ring.where(), err)
 	}
 	for _, c := range []struct{ what, want, is string }{{"log", cfg.Log, id.log}, {"authority", cfg.Authority, id.authority}} {
 		if c.want != "" && c.want != c.is {
@@ -89,7 +84,7 @@ func isFile(path string) bool {
 	return err == nil
 }
 
-func makeIdentity(path string, cfg configs.Config) (identity, error) {
+func makeIdentity(ring keyring, cfg configs.Config) (identity, error) {
 	authority := cfg.Authority
 	if authority == "" {
 		host, err := os.Hostname()
@@ -102,7 +97,7 @@ func makeIdentity(path string, cfg configs.Config) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("make signing key: %w", err)
 	}
-	if err := durable.CreateFile(path, []byte(skey+"\n"), 0o600); err != nil {
+	if err := ring.create(skey); err != nil {
 		return identity{}, fmt.Errorf("write signing key: %w", err)
 	}
 	id, err := parseIdentity(skey)

@@ -34,15 +34,18 @@ import (
 
 // Options are what a Station is opened with. Now, Clock and Log may be nil.
 type Options struct {
-	State      string // directory
-	Config     configs.Config
-	Version    string
-	ConfigFile string // whose digest run.started names; "" when the defaults are in force
-	Now        func() time.Time
-	Clock      func() manifest.Clock // how far the clock is believed; nil asks the kernel
-	Log        *slog.Logger
-	Daemon     bool
-	Create     bool // make the state when it is absent, empty or half made
+	State   string // directory
+	Config  configs.Config
+	Version string
+	// Credentials is the folder in which the service manager hands over secrets,
+	// "" when it hands over none.
+	Credentials string
+	ConfigFile  string // whose digest run.started names; "" when the defaults are in force
+	Now         func() time.Time
+	Clock       func() manifest.Clock // how far the clock is believed; nil asks the kernel
+	Log         *slog.Logger
+	Daemon      bool
+	Create      bool // make the state when it is absent, empty or half made
 
 	recovering bool // open although a store shows a longer log
 
@@ -76,6 +79,7 @@ type Station struct {
 	state string
 	log   string
 	vkey  string
+	ring  keyring
 
 	authority string
 	fresh     bool // the key was made by this Open, and has signed nothing yet
@@ -103,6 +107,7 @@ type Station struct {
 
 	contacts *contacts // of the places where devices come and go
 	erasing  erasing
+	endorsed atomic.Int64 // endorsements that were installed in this run
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
@@ -180,7 +185,8 @@ func (s *Station) open(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Store(&cfg)
-	id, err := loadIdentity(s.state, cfg, s.o.recovering)
+	s.ring = s.o.keyring()
+	id, err := loadIdentity(s.ring, s.state, cfg, s.o.recovering)
 	if err != nil {
 		return err
 	}
