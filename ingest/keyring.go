@@ -25,6 +25,8 @@ type keyring interface {
 	create(keys string) error
 	// replace puts others in their place, durably and in one step.
 	replace(keys string) error
+	// replaceable says why replace could not work, nil where it can.
+	replaceable() error
 	// where names the place to a person.
 	where() string
 }
@@ -54,7 +56,8 @@ func (k keyFile) create(keys string) error {
 func (k keyFile) replace(keys string) error {
 	return durable.WriteFile(string(k), []byte(keys+"\n"), 0o600)
 }
-func (k keyFile) where() string { return string(k) }
+func (keyFile) replaceable() error { return nil }
+func (k keyFile) where() string    { return string(k) }
 
 // credential is a file that the service manager made for this process: in
 // memory, in a folder that nobody else may enter, and read-only. Its own mode
@@ -78,6 +81,7 @@ func (c credential) read() (string, error) {
 
 func (credential) create(string) error  { return errCredential }
 func (credential) replace(string) error { return errCredential }
+func (credential) replaceable() error   { return errCredential }
 func (c credential) where() string      { return "credential " + CredentialName }
 
 // missing reports whether no key was made yet.

@@ -12,6 +12,7 @@ import (
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
 )
 
 // ErrNoState is wrapped when the state directory holds no dock yet.
@@ -62,7 +63,15 @@ func loadIdentity(ring keyring, state string, cfg configs.Config, mustExist bool
 		return makeIdentity(ring, cfg)
 	}
 	if missing(err) {
-		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover --new --old LOG", err)
+		log, known := lostLog(state)
+		old := ""
+		if !known {
+			old = " --old LOG"
+		} else {
+			log = " of log " + log
+		}
+		return identity{}, fmt.Errorf("read signing key%s: %w: restore it from its backup; where it is a credential of the service, start that; if it is lost, end the log and begin one that follows it with custodock log recover --new%s",
+			log, err, old)
 	}
 	if err != nil {
 		return identity{}, fmt.Errorf("read signing key: %w", err)
@@ -77,6 +86,27 @@ func loadIdentity(ring keyring, state string, cfg configs.Config, mustExist bool
 		}
 	}
 	return id, nil
+}
+
+// lostLog is the log of a state whose signing key is gone.
+func lostLog(state string) (log string, known bool) {
+	if !isFile(filepath.Join(state, "state.db")) {
+		return "", false
+	}
+	db, err := openDB(state)
+	if err != nil {
+		return "", false
+	}
+	key, err := ledger.KeyOf(db)
+	if err2 := db.Close(); err != nil || err2 != nil {
+		return "", false
+	}
+	v, err := manifest.ParseKey(key)
+	if err != nil {
+		return "", false
+	}
+	_, log, known = manifest.SplitOrigin(v.Name())
+	return log, known
 }
 
 func isFile(path string) bool {
