@@ -42,8 +42,8 @@ func (s *Station) Install(ctx context.Context, r InstallRequest) (Endorsement, e
 		return Endorsement{}, fmt.Errorf("install endorsement: %w: ask the authority for the file again", err)
 	case e.Role != manifest.RoleDock:
 		return Endorsement{}, fmt.Errorf("install endorsement: it is of a key as %s, not as dock: ask the authority for one with --role dock", e.Role)
-	case e.Key != s.vkey:
-		return Endorsement{}, fmt.Errorf("install endorsement: it is of the key %s, this dock has %s: ask the authority to endorse that", e.Key, s.vkey)
+	case !slices.Contains(s.keys, e.Key):
+		return Endorsement{}, fmt.Errorf("install endorsement: it is of the key %s, this dock has %s: ask the authority to endorse that", e.Key, s.newest())
 	}
 	sum := sha256.Sum256([]byte(r.Note))
 	path := filepath.Join(s.endorsementDir(), hex.EncodeToString(sum[:]))

@@ -37,7 +37,7 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 		return "", err
 	}
 	err = s.adopt(ctx)
-	vkey := s.vkey
+	vkey := s.newest()
 	return vkey, errors.Join(err, s.Close())
 }
 
@@ -63,6 +63,9 @@ func (s *Station) adopt(ctx context.Context) error {
 	}
 	if asked == 0 {
 		return fmt.Errorf("recover log %s: no store shows it: connect the store and try again", s.log)
+	}
+	if err := s.checkKeys(); err != nil {
+		return err
 	}
 	if err := s.reconcile(true); err != nil {
 		return err
@@ -113,7 +116,7 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	vkey := s.vkey
+	vkey := s.newest()
 	return vkey, errors.Join(s.link(ctx, *shown), s.Close())
 }
 

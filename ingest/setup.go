@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -21,10 +22,10 @@ var ErrNoState = errors.New("no dock lives here yet: run custodock init")
 // identity is who signs: fixed when the state is made.
 type identity struct {
 	log, authority string
-	vkey           string
-	signer         note.Signer
-	verifier       note.Verifier
-	fresh          bool // just made
+	keys           []string      // verifier keys, the log's first one first
+	signers        []note.Signer // one a key; all of them sign
+	verifier       note.Verifier // of the first key
+	fresh          bool          // just made
 }
 
 // prepare makes and locks the state directory.
@@ -135,22 +136,30 @@ func makeIdentity(ring keyring, cfg configs.Config) (identity, error) {
 	return id, err
 }
 
-func parseIdentity(skey string) (identity, error) {
-	signer, err := note.NewSigner(skey)
-	if err != nil {
-		return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
+// parseIdentity reads the keys of one log, one a line.
+func parseIdentity(text string) (identity, error) {
+	var id identity
+	for skey := range strings.SplitSeq(text, "\n") {
+		signer, err := note.NewSigner(skey)
+		if err != nil {
+			return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
+		}
+		vkey, err := manifest.PublicKey(skey)
+		if err != nil {
+			return identity{}, err
+		}
+		id.keys, id.signers = append(id.keys, vkey), append(id.signers, signer)
+		if first := id.signers[0].Name(); signer.Name() != first {
+			return identity{}, fmt.Errorf("it holds keys of %q and of %q: restore it from its backup", first, signer.Name())
+		}
 	}
-	vkey, err := manifest.PublicKey(skey)
-	if err != nil {
+	var err error
+	if id.verifier, err = note.NewVerifier(id.keys[0]); err != nil {
 		return identity{}, err
 	}
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil {
-		return identity{}, err
+	var ok bool
+	if id.authority, id.log, ok = manifest.SplitOrigin(id.verifier.Name()); !ok {
+		return identity{}, fmt.Errorf("its name %q is no authority and log", id.verifier.Name())
 	}
-	authority, log, ok := manifest.SplitOrigin(signer.Name())
-	if !ok {
-		return identity{}, fmt.Errorf("its name %q is no authority and log", signer.Name())
-	}
-	return identity{authority: authority, log: log, vkey: vkey, signer: signer, verifier: verifier}, nil
+	return id, nil
 }

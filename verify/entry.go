@@ -26,6 +26,7 @@ type entry struct {
 	store   string
 	stored  string // SHA-256 of the stored bytes
 	version string
+	key     string // verifier key that signs from here on
 	target  string // log of the entry whose record is erased
 	targetN int64
 	raw     []byte
@@ -88,6 +89,8 @@ func (e *entry) field(key string, v value) {
 		}
 	case "store":
 		e.store, _ = v.text()
+	case "key":
+		e.key, _ = v.text()
 	case "version":
 		e.version, _ = v.text()
 	case "stored":

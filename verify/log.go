@@ -86,6 +86,7 @@ func Log(ctx context.Context, o Options, each func(manifest.Entry) error) (Head,
 
 func (r *run) newScan(fs *files, bad map[int64]string) *scan {
 	s := &scan{run: r, fs: fs, bad: bad, roots: map[int64]tlog.Hash{}}
+	r.keys = nil // of the entries of this walk
 	s.index = newIndex(r, bad)
 	s.records = newRecords(fs.records)
 	return s
@@ -117,6 +118,7 @@ func (s *scan) walk(ctx context.Context, each func(manifest.Entry) error) (tlog.
 	}
 	s.problems = append(s.problems, s.index.settle()...)
 	s.problems = append(s.problems, s.settleEndorsed()...)
+	s.problems = append(s.problems, s.settleKey()...)
 	if err := ctx.Err(); err != nil {
 		return tlog.Hash{}, err
 	}
@@ -212,6 +214,7 @@ func (s *scan) entry(e entry, leaf tlog.Hash) {
 	}
 	about := s.index.add(e, leaf)
 	s.endorsed(e)
+	s.key(e)
 	if s.records != nil && !e.record.IsZero() && !s.records.entry(e) {
 		s.index.absent = append(s.index.absent, absence{e.n, about, strings.Clone(e.typ)})
 	}

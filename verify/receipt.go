@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
@@ -22,7 +23,11 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	paper, err := manifest.OpenReceipt(data, r.head.Checkpoint.Origin, r.head.Verifier)
+	var paper manifest.Receipt
+	err = r.signed(func(v note.Verifier) (err error) {
+		paper, err = manifest.OpenReceipt(data, r.head.Checkpoint.Origin, v)
+		return err
+	})
 	if err != nil {
 		return &MismatchError{Cause: err.Error()}
 	}

@@ -131,8 +131,12 @@ func (r *Report) count(res Result) {
 // run is one verification: what it was asked, and what it has found.
 type run struct {
 	Options
-	head    Head
-	report  Report
+	head   Head
+	report Report
+
+	published string   // what stands as the log's first key
+	keys      []string // that sign the log, as it says itself
+
 	each    func(Result) error
 	unwell  string // the first clip that was not proved, and why
 	started time.Time

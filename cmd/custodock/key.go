@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -34,7 +35,33 @@ func (a *app) keyCmd() *cobra.Command {
 			},
 		},
 		a.installCmd(),
+		a.rotateCmd(),
 	)
+}
+
+// rotateCmd works on the state itself: whoever changes the key of a dock stops
+// the daemon first.
+func (a *app) rotateCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate",
+		Short: a.say("cmd.key.rotate"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, after, err := ingest.Rotate(cmd.Context(), a.options(false))
+			if errors.Is(err, ingest.ErrUnpublished) {
+				_, _ = fmt.Fprintln(a.err, "custodock: "+explain(err, a.lang))
+				err = nil // the key is in the log
+			}
+			if err != nil {
+				return err
+			}
+			if err := a.printKey(after); err != nil || a.flags.quiet || a.flags.json {
+				return err
+			}
+			_, err = fmt.Fprintln(a.err, a.say("key.rotated"))
+			return err
+		},
+	}
 }
 
 // withKey hands the dock's verifier key on.

@@ -4,6 +4,8 @@ package message
 var englishKeys = map[string]string{
 	"cmd.key.card":           "Print a card to sign: the verifier key, its fingerprint in words, a QR code",
 	"cmd.key.install":        "Take in what an authority signed of this dock's key, and publish it",
+	"cmd.key.rotate":         "Give the log another key, which signs beside those it has; stop the daemon first",
+	"key.rotated":            "Back up the key file now: the log needs every key in it. The earlier verifier keys go on proving all of the log.",
 	"cmd.authority":          "The key that answers for the keys of an agency; it needs no dock and no network",
 	"cmd.authority.init":     "Make the authority's key, or find it made, and print the verifier key",
 	"cmd.authority.show":     "Print the authority's verifier key",

@@ -4,6 +4,8 @@ package message
 var chineseKeys = map[string]string{
 	"cmd.key.card":           "打印供签字的公钥卡：验证公钥、可朗读的指纹、二维码",
 	"cmd.key.install":        "收入主管机关对本站公钥的签署，并发布",
+	"cmd.key.rotate":         "为日志增加新密钥，与原有密钥一同签名；请先停止服务",
+	"key.rotated":            "请立即备份密钥文件：其中每一把密钥日志都需要。原有验证公钥仍可核验全部日志。",
 	"cmd.authority":          "为单位各公钥负责的主管机关密钥，不需要采集站和网络",
 	"cmd.authority.init":     "生成主管机关密钥（已有则沿用），并显示验证公钥",
 	"cmd.authority.show":     "显示主管机关的验证公钥",

@@ -77,3 +77,20 @@ func (a *Authority) Revoke(key, reason string) *manifest.Revocations {
 		{Key: key, Time: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Reason: reason},
 	}}
 }
+
+// Rotate enters another key of the log, which signs beside the earlier ones from
+// then on, and returns its verifier key.
+func (l *Log) Rotate() string {
+	l.t.Helper()
+	skey, vkey, err := manifest.NewKey(Origin)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.signers = append(l.signers, signer)
+	l.Append("log.key", manifest.Object{"key": vkey}, nil)
+	return vkey
+}
