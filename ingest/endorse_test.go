@@ -55,6 +55,17 @@ func TestInstall(t *testing.T) {
 	if got, err := answers(t, agency, near, s.log); err != nil || len(got.Endorsed) != 2 {
 		t.Errorf("renewed: %+v, %v", got, err)
 	}
+	// Another disk is in its place: what it lacks is not known before it is looked at.
+	if err := os.RemoveAll(filepath.Join(strings.TrimPrefix(near, "file://"), "log", s.log, "endorsement")); err != nil {
+		t.Fatal(err)
+	}
+	s.centrals()[0].letGo(nil)
+	if err := s.publishTo(context.Background(), s.centrals()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := answers(t, agency, near, s.log); err != nil || len(got.Endorsed) != 2 {
+		t.Errorf("after the store was away: %+v, %v", got, err)
+	}
 	back()
 	c := s.centrals()[1]
 	if err := s.publishTo(context.Background(), c); err != nil {

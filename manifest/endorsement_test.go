@@ -148,6 +148,22 @@ func TestAuthorityTextsRefuse(t *testing.T) {
 	}
 }
 
+// TestAuthorityNames: a key speaks in its own name only.
+func TestAuthorityNames(t *testing.T) {
+	s, v := testKey(t, testIssuer, 1)
+	for _, text := range []string{testEndorsement(t).Text(), testRevocations(t).Text()} {
+		msg, err := note.Sign(&note.Note{Text: strings.Replace(text, "authority county.example", "authority town.example", 1)}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err1 := OpenEndorsement(msg, v)
+		_, err2 := OpenRevocations(msg, v)
+		if !errors.Is(err1, ErrUntrusted) && !errors.Is(err2, ErrUntrusted) {
+			t.Errorf("%q: %v, %v", text, err1, err2)
+		}
+	}
+}
+
 func TestFingerprint(t *testing.T) {
 	list := strings.Fields(pgpWords)
 	// The list has applicant before Apollo, and all else in the order of the alphabet.
