@@ -35,6 +35,8 @@ var table = map[string][]Role{
 	"view": {Auditor, Admin},
 	// The verifier key is public, and everybody should be able to compare it.
 	"key": {Officer, Auditor, Admin},
+	// It says nothing that an authority did not sign, and stays in the stores.
+	"install": {Admin},
 	// Proof of the log. They publish, which is more than a shift needs.
 	"checkpoint": {Auditor, Admin},
 	"entry":      {Auditor, Admin},

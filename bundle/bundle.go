@@ -146,6 +146,9 @@ func (w *writer) write(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := w.writeEndorsements(ctx); err != nil {
+		return err
+	}
 	if err := w.bag.write("VERIFY.md", guide, filePerm); err != nil {
 		return err
 	}

@@ -2,7 +2,8 @@
 # Proves this evidence package without the program that made it.
 # Usage, in the root of the package: bash verify.sh VKEY
 #
-# VKEY is the dock's verifier key, <authority>/<log>+<8 hex digits>+<base64>.
+# VKEY is the dock's verifier key, <authority>/<log>+<8 hex digits>+<base64>, or
+# that of the authority which endorsed it. Nobody asks here which keys it revoked.
 # Take it from the authority, never from whoever handed over the package.
 # Needs bash, coreutils, grep, sed, xxd and openssl 3; no network.
 # Exit: 0 all of it is proved, 11 something is not, 2 not run as above.
@@ -42,8 +43,8 @@ for f in **/*; do
     data/*/*/*) refuse "$f is not a file of a package" ;;
     data/*/*) payload+=("$f") ;;
     bagit.txt | bag-info.txt | manifest-sha256.txt | VERIFY.md | verify.sh) tags+=("$f") ;;
-    entries/*/* | proofs/*/* | records/*/*) refuse "$f is not a file of a package" ;;
-    entries/*.json | records/*.json | proofs/*.tlog-proof) tags+=("$f") ;;
+    endorsements/*/* | entries/*/* | proofs/*/* | records/*/*) refuse "$f is not a file of a package" ;;
+    endorsements/* | entries/*.json | records/*.json | proofs/*.tlog-proof) tags+=("$f") ;;
     *) refuse "$f is not a file of a package" ;;
   esac
 done
@@ -80,20 +81,29 @@ unbase64() {
 
 # Part two: the verifier key. Its first byte says Ed25519; its 8 hex digits are
 # the start of SHA-256 over the name, a newline and the 33 bytes.
-vkey='^([^+[:space:]]+/([a-z][a-z0-9]{2,15}))\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$'
+vkey='^([^+[:space:]]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$'
+dock='/([a-z][a-z0-9]{2,15})$'
 if [[ $# -ne 1 || ! $1 =~ $vkey ]]; then
   printf 'verify.sh: say the verifier key: bash verify.sh AUTHORITY/LOG+xxxxxxxx+BASE64\n' >&2
   exit 2
 fi
-origin=${BASH_REMATCH[1]} log=${BASH_REMATCH[2]} keyid=${BASH_REMATCH[3]}
-unbase64 "${BASH_REMATCH[4]}"
-key=$hex
-[[ $key == 01* ]] || refuse "the verifier key is not an Ed25519 key"
-id=$({ printf '%s\n' "$origin"; xxd -r -p <<<"$key"; } | sha256sum)
-[[ ${id:0:8} == "$keyid" ]] || refuse "the verifier key is mistyped: its parts do not fit together"
 tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
-printf '302a300506032b6570032100%s' "${key:2}" | xxd -r -p >"$tmp/key"
+# trust VKEY: from here on signed asks for this key; log is empty for an authority.
+origin= keyid= log=
+trust() {
+  local key id
+  [[ $1 =~ $vkey ]] || return 1
+  origin=${BASH_REMATCH[1]} keyid=${BASH_REMATCH[2]} log=
+  unbase64 "${BASH_REMATCH[3]}"
+  key=$hex
+  [[ ! $origin =~ $dock ]] || log=${BASH_REMATCH[1]}
+  [[ $key == 01* ]] || refuse "the verifier key is not an Ed25519 key"
+  id=$({ printf '%s\n' "$origin"; xxd -r -p <<<"$key"; } | sha256sum)
+  [[ ${id:0:8} == "$keyid" ]] || refuse "the verifier key is mistyped: its parts do not fit together"
+  printf '302a300506032b6570032100%s' "${key:2}" | xxd -r -p >"$tmp/key"
+}
+trust "$1"
 
 # signed TEXT SIGNATURE...: one signature line is the key's, over TEXT.
 declare -A signed_before=()
@@ -107,17 +117,60 @@ signed() {
     unbase64 "$BASH_REMATCH"
     raw=$hex
     [[ ${raw:0:8} == "$keyid" ]] || continue
-    if [[ -z ${signed_before["$text$raw"]-} ]]; then
+    if [[ -z ${signed_before["$keyid$text$raw"]-} ]]; then
       printf %s "$text" >"$tmp/text"
       printf %s "${raw:8}" | xxd -r -p >"$tmp/signature"
       openssl pkeyutl -verify -pubin -keyform DER -inkey "$tmp/key" -rawin \
         -in "$tmp/text" -sigfile "$tmp/signature" >/dev/null 2>&1 || return 1
-      signed_before["$text$raw"]=yes
+      signed_before["$keyid$text$raw"]=yes
     fi
     ok=yes
   done
   [[ -n $ok ]]
 }
+
+# answered: with the key of an authority, the newest key that it endorsed as a
+# dock's and that signed this package is the one to trust, and froms and untils
+# are when the authority answers for it. The text of an endorsement is 8 lines.
+froms=() untils=()
+answered() {
+  local f lines text head authority=$origin newest= key= i=0
+  local -a found=() checkpoint=()
+  for f in endorsements/*; do
+    mapfile -t lines <"$f"
+    printf -v text '%s\n' "${lines[@]}"
+    [[ ${#text} -eq ${bytes[$f]} && ${#lines[@]} -ge 10 && -z ${lines[8]} ]] || continue
+    printf -v head '%s\n' "${lines[@]:0:8}"
+    [[ ${lines[0]} == 'custodock endorsement v1' && ${lines[1]} == "authority $authority" && ${lines[2]} == 'role dock' ]] || continue
+    [[ ${lines[4]} == 'from '* && ${lines[5]} == 'until '* && ${lines[6]} == 'issued '* ]] || continue
+    signed "$head" "${lines[@]:9}" && found+=("${lines[6]#issued } ${lines[4]#from } ${lines[5]#until } ${lines[3]#key }")
+  done
+  lines=(proofs/*)
+  mapfile -t lines <"${lines[0]:-/dev/null}"
+  for i in "${!lines[@]}"; do
+    [[ -n ${lines[i]} ]] || break
+  done
+  lines=("${lines[@]:i+1}")
+  printf -v text '%s\n' "${lines[@]:0:3}"
+  for f in "${found[@]}"; do
+    read -r -a checkpoint <<<"$f"
+    trust "${checkpoint[3]}" && [[ -n $log ]] && signed "$text" "${lines[@]:4}" || continue
+    froms+=("${checkpoint[1]}") untils+=("${checkpoint[2]}")
+    [[ ! $newest < ${checkpoint[0]} ]] || newest=${checkpoint[0]} key=${checkpoint[3]}
+  done
+  [[ -n $key ]] || refuse "authority $authority does not answer for this package: no endorsement of the dock's key by it is here"
+  trust "$key"
+  printf 'authority: %s answers for key %s; ask it whether that was revoked\n' "$authority" "$keyid"
+}
+# in_time TIME: the authority answers for what was made then.
+in_time() {
+  local i
+  for i in "${!froms[@]}"; do
+    [[ $1 < ${froms[i]} || $1 > ${untils[i]} ]] || return 0
+  done
+  [[ ${#froms[@]} -eq 0 ]]
+}
+[[ -n $log ]] || answered
 
 # proved FILE INDEX LEAF: FILE is a C2SP tlog-proof that the entry whose leaf
 # hash is LEAF (hex) stands at INDEX below a checkpoint signed by the key.
@@ -199,6 +252,8 @@ for k in "${!entries[@]}"; do
   [[ -f proofs/$name.tlog-proof ]] || refuse "proofs/$name.tlog-proof is missing"
   proved "proofs/$name.tlog-proof" "$n" "$leaf" ||
     refuse "proofs/$name.tlog-proof does not prove entry $n under this key"
+  [[ $flat =~ [{,]\"t\":\"([0-9TZ:.-]{24})\"[,}] ]] || refuse "$f has no time"
+  in_time "${BASH_REMATCH[1]}" || refuse "$f was made ${BASH_REMATCH[1]}, when the authority did not answer for the key"
   leaves[$name]=$leaf
   field type; type[$name]=$value_of
   field record; record[$name]=$value_of
@@ -246,6 +301,10 @@ for f in data/* proofs/* records/*; do
   name=${f#*/} name=${name%.json} name=${name%.tlog-proof}
   [[ -n ${type[$name]-} ]] || refuse "$f belongs to no entry of this package"
   [[ $f != data/* || ${type[$name]} == clip.ingested ]] || refuse "$f belongs to no clip"
+done
+
+for f in endorsements/*; do
+  [[ ${sum[$f]} == "${f#endorsements/}" ]] || refuse "$f is not what its name says"
 done
 
 # Part five: once more, in another way, what part one said of this file.

@@ -78,6 +78,13 @@ func (c *Client) Key(ctx context.Context) (string, error) {
 	return a.Key, err
 }
 
+// Install implements Desk.
+func (c *Client) Install(ctx context.Context, r ingest.InstallRequest) (ingest.Endorsement, error) {
+	var e ingest.Endorsement
+	err := c.call(ctx, pathInstall, r, &e)
+	return e, err
+}
+
 // Checkpoint implements Desk.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	var a bytesAnswer

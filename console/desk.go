@@ -46,6 +46,9 @@ type Desk interface {
 	StateClock(ctx context.Context, r ingest.ClockRequest) error
 	// Key is the signed-note verifier key of the dock.
 	Key(ctx context.Context) (string, error)
+	// Install takes in what an authority signed of the dock's key, durably, and
+	// publishes it.
+	Install(ctx context.Context, r ingest.InstallRequest) (ingest.Endorsement, error)
 	// Checkpoint publishes the log and returns the checkpoint every reachable
 	// store now holds.
 	Checkpoint(ctx context.Context) ([]byte, error)

@@ -31,6 +31,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathExport:     {ingest.ExportRequest{}, clipsAnswer{}},
 	pathClock:      {ingest.ClockRequest{}, empty{}},
 	pathKey:        {empty{}, keyAnswer{}},
+	pathInstall:    {ingest.InstallRequest{}, ingest.Endorsement{}},
 	pathCheckpoint: {empty{}, bytesAnswer{}},
 	pathEntry:      {what{}, bytesAnswer{}},
 	pathProve:      {what{}, bytesAnswer{}},

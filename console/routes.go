@@ -45,6 +45,7 @@ const (
 	pathView       = apiRoot + opView
 	pathClock      = apiRoot + opClock
 	pathKey        = apiRoot + "key"
+	pathInstall    = apiRoot + "install"
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
@@ -118,7 +119,7 @@ type Version struct {
 
 func (s *server) routes() []route {
 	d := s.Desk
-	return []route{
+	return append(s.logRoutes(), []route{
 		onGet(pathVersion, s.version),
 		onGet(pathEvents, s.events),
 		onPost(pathClips, s.clips),
@@ -136,22 +137,6 @@ func (s *server) routes() []route {
 		onPost(pathExport, answer(s, s.export)),
 		onPost(pathView, answer(s, s.view)),
 		onPost(pathClock, answer(s, s.clock)),
-		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
-			key, err := d.Key(ctx)
-			return keyAnswer{key}, err
-		})),
-		onPost(pathCheckpoint, answer(s, func(ctx context.Context, _ empty) (bytesAnswer, error) {
-			b, err := d.Checkpoint(ctx)
-			return bytesAnswer{b}, err
-		})),
-		onPost(pathEntry, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
-			b, err := d.Entry(ctx, q.What)
-			return bytesAnswer{b}, err
-		})),
-		onPost(pathProve, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
-			b, err := d.Prove(ctx, q.What)
-			return bytesAnswer{b}, err
-		})),
 		onPost(pathReceipt, answer(s, func(ctx context.Context, q what) (ingest.ReceiptView, error) {
 			return d.Receipt(ctx, q.What)
 		})),
@@ -173,6 +158,32 @@ func (s *server) routes() []route {
 		})),
 		onPost(pathBind, answer(s, s.bind)),
 		onPost(pathErase, answer(s, s.erase)),
+	}...)
+}
+
+// logRoutes are the calls that are about the log itself and its key.
+func (s *server) logRoutes() []route {
+	d := s.Desk
+	return []route{
+		onPost(pathKey, answer(s, func(ctx context.Context, _ empty) (keyAnswer, error) {
+			key, err := d.Key(ctx)
+			return keyAnswer{key}, err
+		})),
+		onPost(pathInstall, answer(s, func(ctx context.Context, q ingest.InstallRequest) (ingest.Endorsement, error) {
+			return d.Install(ctx, q)
+		})),
+		onPost(pathCheckpoint, answer(s, func(ctx context.Context, _ empty) (bytesAnswer, error) {
+			b, err := d.Checkpoint(ctx)
+			return bytesAnswer{b}, err
+		})),
+		onPost(pathEntry, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
+			b, err := d.Entry(ctx, q.What)
+			return bytesAnswer{b}, err
+		})),
+		onPost(pathProve, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
+			b, err := d.Prove(ctx, q.What)
+			return bytesAnswer{b}, err
+		})),
 	}
 }
 

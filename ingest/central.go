@@ -33,6 +33,7 @@ type central struct {
 	open     *handle // nil while the store is away
 	checked  bool    // its log was compared with ours since it came
 	lockable lockability
+	endorsed int64 // one more than were installed in this run when it had all; 0: not known
 	trouble  error // the last, while it lasts
 	closing  sync.WaitGroup
 }
@@ -83,7 +84,7 @@ func (c *central) letGo(err error) {
 	}
 	c.mu.Lock()
 	h := c.open
-	c.open, c.lockable = nil, lockUnknown
+	c.open, c.lockable, c.endorsed = nil, lockUnknown, 0
 	c.mu.Unlock()
 	if h == nil {
 		return

@@ -2,12 +2,14 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/custodock/custodock/internal/keyfile"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 )
@@ -17,6 +19,9 @@ import (
 func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
 	s.lookAround()
 	out := []Condition{s.diskCondition(), filesystemCondition(s.state), s.keyCondition(), s.clockCondition(), s.logCondition()}
+	if c, any := s.endorsedCondition(); any {
+		out = append(out, c)
+	}
 	for _, c := range s.centrals() {
 		answers := s.storeCondition(ctx, c)
 		out = append(out, answers)
@@ -57,17 +62,14 @@ func (s *Station) diskCondition() Condition {
 }
 
 func (s *Station) keyCondition() Condition {
-	path := s.conf().Key
-	if path == "" {
-		path = filepath.Join(s.state, "key")
-	}
+	path := s.ring.where()
 	c := Condition{Code: "key", Args: []string{path}, Text: "signing key " + path + " is readable by its owner only"}
-	fi, err := os.Stat(path)
+	_, err := s.ring.read()
 	switch {
+	case errors.Is(err, keyfile.ErrOpen):
+		c.Mend = "chmod 600 " + path
 	case err != nil:
 		c.Mend = "restore the signing key from its backup: " + err.Error()
-	case fi.Mode().Perm()&0o077 != 0:
-		c.Mend = "chmod 600 " + path
 	default:
 		c.OK = true
 	}

@@ -3,9 +3,7 @@ package ingest
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
-	"strings"
 
 	"github.com/custodock/custodock/manifest"
 )
@@ -25,18 +23,4 @@ func newKey(authority, log string) (skey string, err error) {
 	}
 	skey, _, err = manifest.EncodeKey(manifest.Origin(authority, log), private)
 	return skey, err
-}
-
-// verifierKey derives the public half of a signing key.
-func verifierKey(skey string) (string, error) {
-	parts := strings.SplitN(skey, "+", 5)
-	if len(parts) != 5 {
-		return "", manifest.ErrMalformed
-	}
-	b, err := base64.StdEncoding.DecodeString(parts[4])
-	if err != nil || len(b) != 1+ed25519.SeedSize {
-		return "", manifest.ErrMalformed
-	}
-	_, vkey, err := manifest.EncodeKey(parts[2], ed25519.NewKeyFromSeed(b[1:]))
-	return vkey, err
 }

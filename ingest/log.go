@@ -9,8 +9,8 @@ import (
 	"github.com/custodock/custodock/manifest"
 )
 
-// Key is the verifier key of this dock's log.
-func (s *Station) Key(context.Context) (string, error) { return s.vkey, nil }
+// Key is the newest verifier key of this dock's log.
+func (s *Station) Key(context.Context) (string, error) { return s.newest(), nil }
 
 // Checkpoint publishes and returns the signed checkpoint all stores show.
 func (s *Station) Checkpoint(ctx context.Context) ([]byte, error) {
@@ -65,7 +65,7 @@ func Init(ctx context.Context, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	vkey := s.vkey
+	vkey := s.newest()
 	if s.published() == 0 {
 		err = s.publishNow(ctx)
 	}

@@ -37,7 +37,7 @@ func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 		return "", err
 	}
 	err = s.adopt(ctx)
-	vkey := s.vkey
+	vkey := s.newest()
 	return vkey, errors.Join(err, s.Close())
 }
 
@@ -64,6 +64,9 @@ func (s *Station) adopt(ctx context.Context) error {
 	if asked == 0 {
 		return fmt.Errorf("recover log %s: no store shows it: connect the store and try again", s.log)
 	}
+	if err := s.checkKeys(); err != nil {
+		return err
+	}
 	if err := s.reconcile(true); err != nil {
 		return err
 	}
@@ -82,6 +85,9 @@ func (s *Station) adopt(ctx context.Context) error {
 // startLinked sets the old state aside, whole, and begins a new log that names
 // the old one's last published checkpoint.
 func startLinked(ctx context.Context, o Options, old string) (string, error) {
+	if err := o.keyring().replaceable(); err != nil {
+		return "", fmt.Errorf("recover: %w", err)
+	}
 	lock, err := prepare(o.State, true)
 	if err == nil && old == "" {
 		old, err = ownLog(o)
@@ -110,13 +116,16 @@ func startLinked(ctx context.Context, o Options, old string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	vkey := s.vkey
+	vkey := s.newest()
 	return vkey, errors.Join(s.link(ctx, *shown), s.Close())
 }
 
-// ownLog is the log whose key the state has.
+// ownLog is the log whose key the state has, or had.
 func ownLog(o Options) (string, error) {
-	id, err := loadIdentity(o.State, o.Config, true)
+	id, err := loadIdentity(o.keyring(), o.State, o.Config, true)
+	if log, known := lostLog(o.State); missing(err) && known {
+		return log, nil
+	}
 	if err != nil {
 		return "", fmt.Errorf("recover: name the log that ended with --old: %w", err)
 	}
@@ -169,7 +178,7 @@ func checkpointIn(ctx context.Context, st store.Store, log string) (manifest.Che
 	return manifest.OpenCheckpoint(b, v.Name(), v)
 }
 
-// setAside moves key, database and spool of the log that ended under ended/,
+// setAside moves key, database, spool and endorsements of the log that ended under ended/,
 // where its unpublished entries, its key and its waiting clips stay. The key
 // goes first: without it nobody can sign a second history of that log.
 func setAside(state, keyPath, old string) error {
@@ -193,7 +202,7 @@ func setAside(state, keyPath, old string) error {
 	if err := durable.SyncDir(filepath.Dir(keyPath)); err != nil {
 		return err
 	}
-	for _, name := range []string{"state.db", "spool"} {
+	for _, name := range []string{"state.db", "spool", "endorsement"} {
 		err := os.Rename(filepath.Join(state, name), filepath.Join(aside, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -138,11 +138,12 @@ func TestKeyLost(t *testing.T) {
 	if err := os.Remove(filepath.Join(o.State, "key")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--new --old") {
+	if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), "read signing key of log dtest1: ") ||
+		!strings.HasSuffix(err.Error(), "log recover --new") {
 		t.Fatalf("open says %v", err)
 	}
 	old := o.Config.Log
-	if _, err := Recover(context.Background(), o, RecoverOptions{New: true, Old: old}); err != nil {
+	if _, err := Recover(context.Background(), o, RecoverOptions{New: true}); err != nil {
 		t.Fatalf("start a linked log: %v", err)
 	}
 	if !isFile(filepath.Join(o.State, "ended", old, "state.db")) {

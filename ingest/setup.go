@@ -13,6 +13,7 @@ import (
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/manifest/ledger"
 )
 
 // ErrNoState is wrapped when the state directory holds no dock yet.
@@ -21,10 +22,10 @@ var ErrNoState = errors.New("no dock lives here yet: run custodock init")
 // identity is who signs: fixed when the state is made.
 type identity struct {
 	log, authority string
-	vkey           string
-	signer         note.Signer
-	verifier       note.Verifier
-	fresh          bool // just made
+	keys           []string      // verifier keys, the log's first one first
+	signers        []note.Signer // one a key; all of them sign
+	verifier       note.Verifier // of the first key
+	fresh          bool          // just made
 }
 
 // prepare makes and locks the state directory.
@@ -57,24 +58,28 @@ func contains(entries []os.DirEntry, name string) bool {
 
 // loadIdentity reads the signing key, or makes it when the state is new. The
 // key is durable before anything is signed with it.
-func loadIdentity(state string, cfg configs.Config, mustExist bool) (identity, error) {
-	path := cfg.Key
-	if path == "" {
-		path = filepath.Join(state, "key")
+func loadIdentity(ring keyring, state string, cfg configs.Config, mustExist bool) (identity, error) {
+	keys, err := ring.read()
+	if missing(err) && !mustExist && !isFile(filepath.Join(state, "state.db")) {
+		return makeIdentity(ring, cfg)
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !mustExist && !isFile(filepath.Join(state, "state.db")) {
-		return makeIdentity(path, cfg)
+	if missing(err) {
+		log, known := lostLog(state)
+		old := ""
+		if !known {
+			old = " --old LOG"
+		} else {
+			log = " of log " + log
+		}
+		return identity{}, fmt.Errorf("read signing key%s: %w: restore it from its backup; where it is a credential of the service, start that; if it is lost, end the log and begin one that follows it with custodock log recover --new%s",
+			log, err, old)
 	}
 	if err != nil {
-		return identity{}, fmt.Errorf("read signing key: %w: restore it from its backup, or start a linked log with custodock log recover --new --old LOG", err)
+		return identity{}, fmt.Errorf("read signing key: %w", err)
 	}
-	if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
-		return identity{}, fmt.Errorf("read signing key %s: others may read it: chmod 600 it", path)
-	}
-	id, err := parseIdentity(strings.TrimSpace(string(b)))
+	id, err := parseIdentity(keys)
 	if err != nil {
-		return identity{}, fmt.Errorf("read signing key %s: %w", path, err)
+		return identity{}, fmt.Errorf("read signing key %s: %w", ring.where(), err)
 	}
 	for _, c := range []struct{ what, want, is string }{{"log", cfg.Log, id.log}, {"authority", cfg.Authority, id.authority}} {
 		if c.want != "" && c.want != c.is {
@@ -84,12 +89,33 @@ func loadIdentity(state string, cfg configs.Config, mustExist bool) (identity, e
 	return id, nil
 }
 
+// lostLog is the log of a state whose signing key is gone.
+func lostLog(state string) (log string, known bool) {
+	if !isFile(filepath.Join(state, "state.db")) {
+		return "", false
+	}
+	db, err := openDB(state)
+	if err != nil {
+		return "", false
+	}
+	key, err := ledger.KeyOf(db)
+	if err2 := db.Close(); err != nil || err2 != nil {
+		return "", false
+	}
+	v, err := manifest.ParseKey(key)
+	if err != nil {
+		return "", false
+	}
+	_, log, known = manifest.SplitOrigin(v.Name())
+	return log, known
+}
+
 func isFile(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-func makeIdentity(path string, cfg configs.Config) (identity, error) {
+func makeIdentity(ring keyring, cfg configs.Config) (identity, error) {
 	authority := cfg.Authority
 	if authority == "" {
 		host, err := os.Hostname()
@@ -102,7 +128,7 @@ func makeIdentity(path string, cfg configs.Config) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("make signing key: %w", err)
 	}
-	if err := durable.CreateFile(path, []byte(skey+"\n"), 0o600); err != nil {
+	if err := ring.create(skey); err != nil {
 		return identity{}, fmt.Errorf("write signing key: %w", err)
 	}
 	id, err := parseIdentity(skey)
@@ -110,22 +136,30 @@ func makeIdentity(path string, cfg configs.Config) (identity, error) {
 	return id, err
 }
 
-func parseIdentity(skey string) (identity, error) {
-	signer, err := note.NewSigner(skey)
-	if err != nil {
-		return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
+// parseIdentity reads the keys of one log, one a line.
+func parseIdentity(text string) (identity, error) {
+	var id identity
+	for skey := range strings.SplitSeq(text, "\n") {
+		signer, err := note.NewSigner(skey)
+		if err != nil {
+			return identity{}, errors.New("it is no signed-note private key: restore it from its backup")
+		}
+		vkey, err := manifest.PublicKey(skey)
+		if err != nil {
+			return identity{}, err
+		}
+		id.keys, id.signers = append(id.keys, vkey), append(id.signers, signer)
+		if first := id.signers[0].Name(); signer.Name() != first {
+			return identity{}, fmt.Errorf("it holds keys of %q and of %q: restore it from its backup", first, signer.Name())
+		}
 	}
-	vkey, err := verifierKey(skey)
-	if err != nil {
+	var err error
+	if id.verifier, err = note.NewVerifier(id.keys[0]); err != nil {
 		return identity{}, err
 	}
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil {
-		return identity{}, err
+	var ok bool
+	if id.authority, id.log, ok = manifest.SplitOrigin(id.verifier.Name()); !ok {
+		return identity{}, fmt.Errorf("its name %q is no authority and log", id.verifier.Name())
 	}
-	authority, log, ok := manifest.SplitOrigin(signer.Name())
-	if !ok {
-		return identity{}, fmt.Errorf("its name %q is no authority and log", signer.Name())
-	}
-	return identity{authority: authority, log: log, vkey: vkey, signer: signer, verifier: verifier}, nil
+	return id, nil
 }

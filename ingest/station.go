@@ -34,15 +34,18 @@ import (
 
 // Options are what a Station is opened with. Now, Clock and Log may be nil.
 type Options struct {
-	State      string // directory
-	Config     configs.Config
-	Version    string
-	ConfigFile string // whose digest run.started names; "" when the defaults are in force
-	Now        func() time.Time
-	Clock      func() manifest.Clock // how far the clock is believed; nil asks the kernel
-	Log        *slog.Logger
-	Daemon     bool
-	Create     bool // make the state when it is absent, empty or half made
+	State   string // directory
+	Config  configs.Config
+	Version string
+	// Credentials is the folder in which the service manager hands over secrets,
+	// "" when it hands over none.
+	Credentials string
+	ConfigFile  string // whose digest run.started names; "" when the defaults are in force
+	Now         func() time.Time
+	Clock       func() manifest.Clock // how far the clock is believed; nil asks the kernel
+	Log         *slog.Logger
+	Daemon      bool
+	Create      bool // make the state when it is absent, empty or half made
 
 	recovering bool // open although a store shows a longer log
 
@@ -75,7 +78,9 @@ type Station struct {
 	cfg   atomic.Pointer[configs.Config] // in force; replaced whole
 	state string
 	log   string
-	vkey  string
+	vkey  string   // the first key of the log
+	keys  []string // all of them, the newest last
+	ring  keyring
 
 	authority string
 	fresh     bool // the key was made by this Open, and has signed nothing yet
@@ -103,6 +108,7 @@ type Station struct {
 
 	contacts *contacts // of the places where devices come and go
 	erasing  erasing
+	endorsed atomic.Int64 // endorsements that were installed in this run
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
@@ -177,11 +183,12 @@ func (s *Station) open(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Store(&cfg)
-	id, err := loadIdentity(s.state, cfg, s.o.recovering)
+	s.ring = s.o.keyring()
+	id, err := loadIdentity(s.ring, s.state, cfg, s.o.recovering)
 	if err != nil {
 		return err
 	}
-	s.log, s.vkey, s.authority, s.fresh = id.log, id.vkey, id.authority, id.fresh
+	s.log, s.vkey, s.keys, s.authority, s.fresh = id.log, id.keys[0], id.keys, id.authority, id.fresh
 	if s.db, err = openDB(s.state); err != nil {
 		return err
 	}
@@ -195,7 +202,7 @@ func (s *Station) open(ctx context.Context) error {
 	}
 	ballast := openBallast(s.state, int64(cfg.Reserve))
 	s.ledger, err = ledger.Open(s.db, ledger.Options{
-		Log: id.log, Authority: id.authority, Key: id.vkey, Signer: id.signer, Verifier: id.verifier,
+		Log: id.log, Authority: id.authority, Key: s.vkey, Signer: id.signers[0], Also: id.signers[1:], Verifier: id.verifier,
 		Now: s.now, Clock: s.clock, Dir: s.state, OnFull: ballast.release,
 	})
 	if err != nil {
@@ -230,19 +237,26 @@ func (s *Station) adapt(cfg configs.Config) (configs.Config, error) {
 
 // begin makes the first entry of a new log.
 func (s *Station) begin(ctx context.Context, id identity) error {
-	if s.ledger.Size() > 0 || s.o.recovering {
+	if s.o.recovering {
 		return nil // what is adopted has a first entry already
+	}
+	if s.ledger.Size() > 0 {
+		return s.enterKeys(ctx)
 	}
 	if !id.fresh && !s.storeChecked() {
 		return fmt.Errorf("start log %s: its key was there before and no store can tell whether the log was too: connect a store and try again", id.log)
 	}
-	return s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
+	err := s.ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		if tx.Size() > 0 {
 			return nil
 		}
-		_, err := s.append(tx, manifest.Draft{Type: "log.started", Actor: "dock", Fields: manifest.Object{"key": id.vkey}})
+		_, err := s.append(tx, manifest.Draft{Type: "log.started", Actor: "dock", Fields: manifest.Object{"key": s.vkey}})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.enterKeys(ctx)
 }
 
 func (s *Station) openSpool() error {

@@ -167,7 +167,7 @@ func refuseOtherKey(ctx context.Context, st store.Store, id identity) error {
 	if err != nil {
 		return fmt.Errorf("read the key of log %s in %s: %w", id.log, st.URL(), err)
 	}
-	if string(b) != id.vkey+"\n" {
+	if string(b) != id.keys[0]+"\n" {
 		return fmt.Errorf("%w: %s holds log %s under another key: restore its signing key, or start a linked log with custodock log recover --new --old "+id.log,
 			manifest.ErrForked, st.URL(), id.log)
 	}

@@ -107,6 +107,20 @@ func EncodeKey(name string, priv ed25519.PrivateKey) (skey, vkey string, err err
 	return skey, vkey, nil
 }
 
+// PublicKey derives the verifier key from a signer key.
+func PublicKey(skey string) (string, error) {
+	parts := strings.SplitN(skey, "+", 5)
+	if len(parts) != 5 {
+		return "", fmt.Errorf("signing key: %w", ErrMalformed)
+	}
+	b, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil || len(b) != 1+ed25519.SeedSize {
+		return "", fmt.Errorf("signing key: %w", ErrMalformed)
+	}
+	_, vkey, err := EncodeKey(parts[2], ed25519.NewKeyFromSeed(b[1:]))
+	return vkey, err
+}
+
 // ParseKey reads a verifier key and refuses any but its one encoding.
 func ParseKey(vkey string) (note.Verifier, error) {
 	v, err := note.NewVerifier(vkey)

@@ -15,9 +15,13 @@ import (
 
 const testOrigin = "example.org/dk3v9q"
 
+func testPrivate(seed byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(append(make([]byte, 31), seed))
+}
+
 func testKey(t testing.TB, name string, seed byte) (note.Signer, note.Verifier) {
 	t.Helper()
-	skey, vkey, err := EncodeKey(name, ed25519.NewKeyFromSeed(append(make([]byte, 31), seed)))
+	skey, vkey, err := EncodeKey(name, testPrivate(seed))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
@@ -26,7 +27,11 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 			s.report.add(path, "%s", unreadable(err))
 			continue
 		}
-		c, err := manifest.OpenCheckpoint(msg, s.head.Checkpoint.Origin, s.head.Verifier)
+		var c manifest.Checkpoint
+		err = s.signed(func(v note.Verifier) (err error) {
+			c, err = manifest.OpenCheckpoint(msg, s.head.Checkpoint.Origin, v)
+			return err
+		})
 		switch {
 		case err != nil:
 			s.report.add(path, "%v", err)

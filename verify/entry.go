@@ -17,6 +17,7 @@ import (
 type entry struct {
 	n       int64
 	typ     string // "" when the entry is malformed
+	t       string // the dock's time, as it stands
 	record  clip.Digest
 	clip    string // the clip it is about
 	leaf    string
@@ -25,6 +26,7 @@ type entry struct {
 	store   string
 	stored  string // SHA-256 of the stored bytes
 	version string
+	key     string // verifier key that signs from here on
 	target  string // log of the entry whose record is erased
 	targetN int64
 	raw     []byte
@@ -47,6 +49,8 @@ func scanEntry(raw []byte, log string, n int64) (entry, error) {
 			saidN, err = v.number()
 		case "type":
 			e.typ, err = v.text()
+		case "t":
+			e.t, _ = v.text()
 		case "record":
 			var s string
 			if s, err = v.text(); err == nil {
@@ -85,6 +89,8 @@ func (e *entry) field(key string, v value) {
 		}
 	case "store":
 		e.store, _ = v.text()
+	case "key":
+		e.key, _ = v.text()
 	case "version":
 		e.version, _ = v.text()
 	case "stored":

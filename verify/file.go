@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
 )
@@ -110,7 +112,11 @@ func (r *run) proof(ctx context.Context, in io.Reader) error {
 		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + unreadable(err)})
 	}
 	leaf := manifest.LeafHash(raws[p.Index%manifest.TileWidth])
-	if _, err := p.Check(leaf, r.head.Checkpoint.Origin, r.head.Verifier); err != nil {
+	err = r.signed(func(v note.Verifier) error {
+		_, err := p.Check(leaf, r.head.Checkpoint.Origin, v)
+		return err
+	})
+	if err != nil {
 		return r.emit(Result{Clip: name, Result: Mismatch, Problem: err.Error()})
 	}
 	if x.find(p.Index) == nil {

@@ -40,6 +40,8 @@ type files struct {
 	checkpoints []int64 // sizes, ascending
 	stamps      []int64 // sizes of the checkpoints that have a time stamp
 	records     []int64 // first entries of the record files, ascending
+
+	endorsements []string // digests that name the endorsements of its keys
 }
 
 // list sorts the names under log/ and record/ and reports what belongs to no
@@ -78,6 +80,10 @@ func (r *run) list(ctx context.Context) (*files, error) {
 func (f *files) addLog(rest string, size int64) bool {
 	if rest == "key" || rest == "checkpoint" {
 		return true
+	}
+	if s, ok := strings.CutPrefix(rest, "endorsement/"); ok {
+		f.endorsements = append(f.endorsements, s)
+		return endorsementName.MatchString(s)
 	}
 	if s, ok := strings.CutPrefix(rest, "checkpoints/"); ok {
 		s, stamp := strings.CutSuffix(s, ".tsr")

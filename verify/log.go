@@ -22,6 +22,9 @@ type scan struct {
 	index    *index
 	records  *records
 	problems []Problem
+
+	outside    int64 // entries made while no endorsement was in force
+	outsideWhy string
 }
 
 // log checks all that stands under log/ and record/ for this log and returns
@@ -55,6 +58,9 @@ func (r *run) log(ctx context.Context) (*index, error) {
 	if err := s.checkpoints(ctx, root == r.head.Checkpoint.Root); err != nil {
 		return nil, err
 	}
+	if err := s.endorsements(ctx); err != nil {
+		return nil, err
+	}
 	return s.index, nil
 }
 
@@ -80,6 +86,7 @@ func Log(ctx context.Context, o Options, each func(manifest.Entry) error) (Head,
 
 func (r *run) newScan(fs *files, bad map[int64]string) *scan {
 	s := &scan{run: r, fs: fs, bad: bad, roots: map[int64]tlog.Hash{}}
+	r.keys = nil // of the entries of this walk
 	s.index = newIndex(r, bad)
 	s.records = newRecords(fs.records)
 	return s
@@ -110,6 +117,8 @@ func (s *scan) walk(ctx context.Context, each func(manifest.Entry) error) (tlog.
 		s.problems = append(s.problems, s.records.problems...)
 	}
 	s.problems = append(s.problems, s.index.settle()...)
+	s.problems = append(s.problems, s.settleEndorsed()...)
+	s.problems = append(s.problems, s.settleKey()...)
 	if err := ctx.Err(); err != nil {
 		return tlog.Hash{}, err
 	}
@@ -204,6 +213,8 @@ func (s *scan) entry(e entry, leaf tlog.Hash) {
 		return
 	}
 	about := s.index.add(e, leaf)
+	s.endorsed(e)
+	s.key(e)
 	if s.records != nil && !e.record.IsZero() && !s.records.entry(e) {
 		s.index.absent = append(s.index.absent, absence{e.n, about, strings.Clone(e.typ)})
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // The files of a package are described in docs/package.md.
-var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|VERIFY\.md|verify\.sh|` +
+var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|VERIFY\.md|verify\.sh|endorsements/[0-9a-f]{64}|` +
 	`(entries|records|proofs|data)/([A-Za-z0-9._-]+)(?:/([A-Za-z0-9._-]+))?)$`)
 
 const (
@@ -63,6 +63,9 @@ func (r *run) pack(ctx context.Context, dir string) error {
 		if err := p.list(list); err != nil {
 			return err
 		}
+	}
+	if err := p.endorsements(); err != nil {
+		return err
 	}
 	names, err := p.proveEntries()
 	if err != nil {
@@ -252,6 +255,9 @@ func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
 	}
 	if proof.Index != e.N {
 		return e, tlog.Hash{}, fmt.Errorf("its proof is of entry %d", proof.Index)
+	}
+	if !p.endorsedAt(e.T) {
+		return e, tlog.Hash{}, errors.New(p.unendorsed(e.T.Format(entryTime)))
 	}
 	p.report.Size = max(p.report.Size, c.Size)
 	return e, leaf, nil

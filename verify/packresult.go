@@ -34,7 +34,7 @@ func (p *packed) relate(names []string) {
 	for _, file := range slices.Sorted(keys(p.sums)) {
 		dir, name, nested := strings.Cut(file, "/")
 		ext := map[string]string{"entries": ".json", "records": ".json", "proofs": ".tlog-proof"}[dir]
-		if !nested || dir == "data" {
+		if !nested || dir == "data" || dir == "endorsements" {
 			continue
 		}
 		name, ok := strings.CutSuffix(name, ext)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
@@ -22,9 +23,16 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	paper, err := manifest.OpenReceipt(data, r.head.Checkpoint.Origin, r.head.Verifier)
+	var paper manifest.Receipt
+	err = r.signed(func(v note.Verifier) (err error) {
+		paper, err = manifest.OpenReceipt(data, r.head.Checkpoint.Origin, v)
+		return err
+	})
 	if err != nil {
 		return &MismatchError{Cause: err.Error()}
+	}
+	if !r.endorsedAt(paper.Time) {
+		return &MismatchError{Cause: "the receipt was " + r.unendorsed(paper.Time.Format(entryTime))}
 	}
 	if err := r.within(ctx, paper); err != nil {
 		return err

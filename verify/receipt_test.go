@@ -19,7 +19,7 @@ import (
 func docked(t *testing.T) (*verifytest.Log, manifest.Receipt) {
 	t.Helper()
 	l := verifytest.New(t, t.TempDir())
-	l.Append("log.started", nil, nil)
+	l.Append("log.started", manifest.Object{"key": l.Key}, nil)
 	other := l.Append("docking.opened", manifest.Object{"device": "c002"}, nil)
 	opened := l.Append("docking.opened", manifest.Object{"device": "c001", "bay": "bay 1"}, nil)
 	clip := func(docking int64, content string) {

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 )
 
@@ -54,6 +55,9 @@ type Options struct {
 	// read instead of the newest. Empty: every clip.stored counts and the
 	// newest versions are read.
 	StoreName string
+	// Endorsed are what an authority said of Key (Authority.Log): what was entered
+	// while none of them was in force is not proved. Empty: Key is trusted itself.
+	Endorsed []manifest.Endorsement
 	// Spool is a folder where objects that are not stored yet are looked for.
 	Spool string
 	// Clips are the names to report; empty means all, and then everything
@@ -100,6 +104,7 @@ type Report struct {
 	Bytes        int64     `json:"bytes"`   // of objects hashed
 	Problems     []Problem `json:"problems,omitempty"`
 	Unchecked    []string  `json:"unchecked,omitempty"` // logs beside this one, which need keys of their own
+	Authority    string    `json:"authority,omitempty"` // that answers for the key, where one was asked
 	Seconds      float64   `json:"seconds"`
 }
 
@@ -126,8 +131,12 @@ func (r *Report) count(res Result) {
 // run is one verification: what it was asked, and what it has found.
 type run struct {
 	Options
-	head    Head
-	report  Report
+	head   Head
+	report Report
+
+	published string   // what stands as the log's first key
+	keys      []string // that sign the log, as it says itself
+
 	each    func(Result) error
 	unwell  string // the first clip that was not proved, and why
 	started time.Time
@@ -137,7 +146,11 @@ func newRun(o Options, each func(Result) error) *run {
 	if each == nil {
 		each = func(Result) error { return nil }
 	}
-	return &run{Options: o, each: each, started: time.Now()}
+	r := &run{Options: o, each: each, started: time.Now()}
+	if len(o.Endorsed) > 0 {
+		r.report.Authority = o.Endorsed[0].Authority
+	}
+	return r
 }
 
 func (r *run) emit(res Result) error {

@@ -38,7 +38,7 @@ func (a *app) sampleCmd() *cobra.Command {
 				return usagef("give the public seed, one line, with --seed")
 			case c.size < 0:
 				return usagef("--size %d: a number of entries", c.size)
-			case (c.from == "") != (c.key == ""):
+			case (c.from == "") != (c.key == "") || c.revoked != "" && c.key == "":
 				return usagef("--from and --key go together: a store, and the key of its log from elsewhere")
 			}
 			return a.sample(cmd.Context(), c, share)
@@ -50,6 +50,7 @@ func (a *app) sampleCmd() *cobra.Command {
 	fl.Int64Var(&c.size, "size", 0, a.say("flag.size"))
 	fl.StringVar(&c.key, "key", "", a.say("flag.key"))
 	fl.StringVar(&c.from, "from", "", a.say("flag.from"))
+	fl.StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
 	return cmd
 }
 

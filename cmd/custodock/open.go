@@ -118,7 +118,8 @@ func (a *app) dockHere() bool {
 func (a *app) options(create bool) ingest.Options {
 	return ingest.Options{
 		State: a.state, Config: a.cfg, ConfigFile: a.configFile, Version: version(), Now: a.now, Log: a.logger(),
-		Create: create && a.state != systemState, OpenStore: openStore,
+		Credentials: a.env("CREDENTIALS_DIRECTORY"),
+		Create:      create && a.state != systemState, OpenStore: openStore,
 	}
 }
 

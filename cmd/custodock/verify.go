@@ -24,6 +24,7 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
 	key, from    string
+	revoked      string // file
 	all          bool
 	clips, files []string
 }
@@ -44,6 +45,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&c.all, "all", false, a.say("flag.all"))
 	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
+	cmd.Flags().StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
 	return cmd
 }
 
@@ -74,6 +76,8 @@ func (c *verifyCall) sort(args []string) error {
 		return usagef("--from %s: this is an evidence package: custodock verify %s --key KEY", message.Safe(c.from), shellQuote(c.from))
 	case c.from != "" && c.key == "":
 		return usagef("--from needs --key: a key that lies beside the evidence proves nothing; ask the dock's admin for it")
+	case c.revoked != "" && c.key == "":
+		return usagef("--revoked goes with the authority's key: --key")
 	case c.key != "" && c.from == "" && (len(c.clips) > 0 || len(c.files) == 0):
 		return usagef("--key needs --from, the store to read: file:///path")
 	case c.key != "" && c.from == "" && loose != "":
@@ -85,14 +89,20 @@ func (c *verifyCall) sort(args []string) error {
 // verify proves what was asked from the dock's own stores, or from --from with
 // --key, for which no state is opened.
 func (a *app) verify(ctx context.Context, c verifyCall) error {
-	p := a.newVerifyPrinter()
 	if c.key != "" {
+		auth, err := a.issuer(c)
+		switch {
+		case err != nil:
+			return err
+		case auth != nil:
+			return a.verifyEndorsed(ctx, c, *auth)
+		}
 		o, done, err := a.foreign(ctx, c)
 		if err != nil {
 			return err
 		}
 		defer done()
-		return p.run(ctx, []verify.Options{o}, c)
+		return a.newVerifyPrinter().run(ctx, []verify.Options{o}, c)
 	}
 	stores, done, err := a.own(ctx)
 	if errors.Is(err, ingest.ErrNoState) && len(c.files) > 0 {
@@ -102,7 +112,7 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	defer done()
-	return p.run(ctx, stores, c)
+	return a.newVerifyPrinter().run(ctx, stores, c)
 }
 
 // own publishes what the dock has and opens each of its stores for reading.

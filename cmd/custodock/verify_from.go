@@ -21,11 +21,15 @@ const maxKey = 4096
 // foreign is for someone with no dock.
 func (a *app) foreign(ctx context.Context, c verifyCall) (verify.Options, func(), error) {
 	o := verify.Options{Key: keyText(c.key)}
+	auth, err := a.issuer(c)
+	if err != nil {
+		return o, nil, err
+	}
 	v, err := manifest.ParseKey(o.Key)
 	if err != nil {
 		return o, nil, errKeyForm
 	}
-	if _, _, ok := manifest.SplitOrigin(v.Name()); !ok {
+	if _, _, ok := manifest.SplitOrigin(v.Name()); !ok && auth == nil {
 		return o, nil, errKeyForm
 	}
 	if c.from == "" {
@@ -38,6 +42,11 @@ func (a *app) foreign(ctx context.Context, c verifyCall) (verify.Options, func()
 	r, err := openReader(ctx, from)
 	if err != nil {
 		return o, nil, err
+	}
+	if auth != nil {
+		if o, err = a.oneEndorsed(ctx, r, *auth); err != nil {
+			return o, nil, errors.Join(err, r.Close())
+		}
 	}
 	o.Store = r
 	return o, func() { _ = r.Close() }, nil

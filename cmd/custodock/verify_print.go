@@ -19,7 +19,8 @@ type verifyPrinter struct {
 	a     *app
 	order []string // of the results, each by clip and digest
 	worst map[string]verify.Result
-	drawn bool // a progress line stands on the terminal
+	drawn bool     // a progress line stands on the terminal
+	known []string // logs that are verified as well
 }
 
 func (a *app) newVerifyPrinter() *verifyPrinter {
@@ -183,6 +184,7 @@ func (p *verifyPrinter) files(problems []verify.Problem) string {
 }
 
 func (p *verifyPrinter) summary(r verify.Report, good bool) error {
+	r.Unchecked = slices.DeleteFunc(slices.Clone(r.Unchecked), func(log string) bool { return slices.Contains(p.known, log) })
 	if p.a.flags.json {
 		return p.a.printJSON(map[string]verify.Report{"summary": r})
 	}

@@ -322,7 +322,7 @@ var englishBase = map[string]string{
 	"flag.since":         "taken in since `WHEN`: 2026-11-22, 36h, 7d",
 	"flag.device":        "of device `ID`",
 	"flag.all":           "every clip, and every other file of the store (the default)",
-	"flag.key":           "verifier key `VKEY` of the dock, or a file that holds it; no state is touched",
+	"flag.key":           "verifier key `VKEY` of the dock or of its authority, or a file that holds it; no state is touched",
 	"flag.from":          "store to read, a folder or a `URL` as for --store, instead of the dock's own",
 	"flag.export.case":   "all clips of case `NUMBER`",
 	"flag.output":        "folder `DIR` to make",

@@ -322,7 +322,7 @@ var chineseBase = map[string]string{
 	"flag.since":         "采集时间不早于 `WHEN`：2026-11-22、36h、7d",
 	"flag.device":        "来自设备 `ID`",
 	"flag.all":           "全部文件以及存储中的其他内容（默认）",
-	"flag.key":           "采集站的验证公钥 `VKEY` 或含有它的文件；不使用状态目录",
+	"flag.key":           "采集站或其主管机关的验证公钥 `VKEY`，或含有它的文件；不使用状态目录",
 	"flag.from":          "读取此存储（文件夹，或与 --store 相同的 `URL`），代替采集站自己的存储",
 	"flag.export.case":   "案件 `NUMBER` 的全部文件",
 	"flag.output":        "要建立的文件夹 `DIR`",

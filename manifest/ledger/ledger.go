@@ -143,6 +143,18 @@ func Open(db *bbolt.DB, o Options) (*Ledger, error) {
 	return l, nil
 }
 
+// KeyOf is the first verifier key of the log that a database holds, "" when it
+// holds none. It is for who lost the signing key and has to name the log.
+func KeyOf(db *bbolt.DB) (key string, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			key = string(meta.Get(metaKey))
+		}
+		return nil
+	})
+	return key, err
+}
+
 func (o *Options) complete() error {
 	v, err := manifest.ParseKey(o.Key)
 	switch {

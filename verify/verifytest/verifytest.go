@@ -32,7 +32,7 @@ type Log struct {
 	Key string // verifier key
 
 	t         testing.TB
-	signer    note.Signer
+	signers   []note.Signer // the first key's, and those that came later
 	entries   [][]byte
 	records   map[int64][]byte
 	hashes    []tlog.Hash
@@ -50,14 +50,14 @@ func New(t testing.TB, dir string) *Log {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Log{Dir: dir, Key: vkey, t: t, signer: signer, records: map[int64][]byte{}}
+	l := &Log{Dir: dir, Key: vkey, t: t, signers: []note.Signer{signer}, records: map[int64][]byte{}}
 	l.Write(manifest.KeyPath(Name), []byte(vkey+"\n"))
 	return l
 }
 
 // Fork is an empty log of the same name and key in another store.
 func (l *Log) Fork(dir string) *Log {
-	return &Log{Dir: dir, Key: l.Key, t: l.t, signer: l.signer, records: map[int64][]byte{}}
+	return &Log{Dir: dir, Key: l.Key, t: l.t, signers: l.signers, records: map[int64][]byte{}}
 }
 
 // Write makes a file of the store hold data.
@@ -215,7 +215,7 @@ func (l *Log) Checkpoint(size int64) []byte {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	msg, err := manifest.SignCheckpoint(manifest.Checkpoint{Origin: Origin, Size: size, Root: root}, l.signer)
+	msg, err := manifest.SignCheckpoint(manifest.Checkpoint{Origin: Origin, Size: size, Root: root}, l.signers...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func (l *Log) Receipt(r manifest.Receipt, size int64) []byte {
 		l.t.Fatal(err)
 	}
 	r.Origin, r.Size, r.Root = Origin, size, root
-	msg, err := r.Sign(l.signer)
+	msg, err := r.Sign(l.signers...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
