@@ -36,6 +36,7 @@ type TSA struct {
 	dir    string
 	server *httptest.Server
 	ended  chan struct{}
+	met    chan struct{}
 
 	mu    sync.Mutex // one openssl at a time: it counts serial numbers in a file
 	fault string
@@ -46,7 +47,7 @@ type TSA struct {
 // NewTSA makes an authority whose certificate ends in so many days.
 func NewTSA(t testing.TB, days int) *TSA {
 	t.Helper()
-	a := &TSA{t: t, dir: t.TempDir(), ended: make(chan struct{}), fired: map[string]int{}}
+	a := &TSA{t: t, dir: t.TempDir(), ended: make(chan struct{}), met: make(chan struct{}, 1), fired: map[string]int{}}
 	a.Roots = a.path("root.pem")
 	a.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
 		"-keyout", a.path("root.key"), "-out", a.Roots, "-subj", "/CN=Testbench root", "-days", "3650")
@@ -89,6 +90,9 @@ func (a *TSA) Fired(fault string) int {
 	return a.fired[fault]
 }
 
+// Met tells when a fault was met since it told so last.
+func (a *TSA) Met() <-chan struct{} { return a.met }
+
 // Asked is how many requests came.
 func (a *TSA) Asked() int {
 	a.mu.Lock()
@@ -110,6 +114,12 @@ func (a *TSA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fired[fault]++
 	}
 	a.mu.Unlock()
+	if fault != "" {
+		select {
+		case a.met <- struct{}{}:
+		default:
+		}
+	}
 	switch fault {
 	case TSADown:
 		panic(http.ErrAbortHandler)
