@@ -18,6 +18,8 @@ var englishStamp = map[string]string{
 	"verify.stamps.unchecked.one":  "%d time stamp by %s, from %s to %s; chain not checked: give its roots with --tsa-roots.",
 	"verify.stamps.unchecked.many": "%d time stamps by %s, from %s to %s; chain not checked: give their roots with --tsa-roots.",
 	"err.no_tsa":                   "no time-stamp authority is configured: name one under tsa",
+	"alarm.clock_jumped":           "The dock's clock jumped by %s",
+	"alarm.clock_jumped.do":        "See who or what set it. The log says so, and keeps its order; times before and after differ by that much.",
 	"alarm.tsa_silent":             "No time stamp for a day",
 	"alarm.tsa_silent.do":          "Clips are safe and entered all the same. See whether the time-stamp authority can be reached, and whether its roots are the right ones.",
 }

@@ -18,6 +18,8 @@ var chineseStamp = map[string]string{
 	"verify.stamps.unchecked.one":  "%d 个时间戳，由 %s 加盖，自 %s 至 %s；未核对证书链：请用 --tsa-roots 给出根证书。",
 	"verify.stamps.unchecked.many": "%d 个时间戳，由 %s 加盖，自 %s 至 %s；未核对证书链：请用 --tsa-roots 给出根证书。",
 	"err.no_tsa":                   "未配置时间戳服务机构：请在 tsa 下指定",
+	"alarm.clock_jumped":           "采集站时钟跳变 %s",
+	"alarm.clock_jumped.do":        "请查明由谁或由何程序调整。日志已记录跳变，顺序不变；前后时间相差此数。",
 	"alarm.tsa_silent":             "已有一天没有时间戳",
 	"alarm.tsa_silent.do":          "片段仍然安全并已入日志。请检查能否连接时间戳服务机构，以及根证书是否正确。",
 }
