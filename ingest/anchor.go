@@ -130,6 +130,19 @@ func (s *Station) anchorDue(ctx context.Context) error {
 	return err
 }
 
+// judgeAnchors tells of entries that have waited too long, where no loop has them
+// stamped: a single command asks once, and says nothing of it.
+func (s *Station) judgeAnchors() {
+	if !s.anchored() {
+		return
+	}
+	since, err := s.unanchored()
+	if err != nil || since.IsZero() || s.now().Sub(since) < silentAfter {
+		return
+	}
+	s.alarms.raise("tsa_silent", fmt.Errorf("the log has had no time stamp since %s: custodock log stamp says why", formatTime(since)), s.now())
+}
+
 // Anchor orders a time stamp now. Where nothing but anchors came since the last
 // one, that one is what there is to know.
 func (s *Station) Anchor(ctx context.Context) (AnchorView, error) {

@@ -151,13 +151,16 @@ func TestAnchorSilent(t *testing.T) {
 	clock := &hands{t: time.Now()}
 	waits, tick := make(chan time.Duration), make(chan time.Time)
 	o.Now, o.Daemon, o.Config.Roots = clock.now, true, nil
+	ctx, cancel := context.WithCancel(context.Background())
 	o.anchorAfter = func(d time.Duration) <-chan time.Time {
-		waits <- d
+		select {
+		case waits <- d:
+		case <-ctx.Done():
+		}
 		return tick
 	}
 	a.Break(testbench.TSADown)
 	s := openStation(t, o)
-	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.anchorAlways(ctx) }()
 	for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
@@ -167,6 +170,7 @@ func TestAnchorSilent(t *testing.T) {
 		if _, silent := s.alarms.stands("tsa_silent"); silent {
 			t.Error("an alarm at once")
 		}
+		ring(s.anchors.rung) // a docking is no reason to ask sooner
 		tick <- time.Time{}
 	}
 	<-waits
@@ -190,6 +194,30 @@ func TestAnchorSilent(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestAnchorSilentAlone: without a daemon it is the next look at the dock that
+// tells of it.
+func TestAnchorSilentAlone(t *testing.T) {
+	o, a := stamped(t, 4000)
+	clock := &hands{t: time.Now()}
+	o.Now = clock.now
+	a.Break(testbench.TSADown)
+	s := openStation(t, o)
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "a")
+	take(t, s, cam, clip.Tags{})
+	if got := codes(t, s); len(got) != 0 || a.Fired(testbench.TSADown) != 1 {
+		t.Errorf("at once: %v", got)
+	}
+	clock.move(25 * time.Hour)
+	if got := codes(t, s); len(got) != 1 || got[0] != "tsa_silent" {
+		t.Errorf("after a day: %v", got)
+	}
+	a.Break("")
+	if _, err := s.Anchor(context.Background()); err != nil || len(codes(t, s)) != 0 {
+		t.Errorf("stamped: %v, %v", err, codes(t, s))
 	}
 }
 
@@ -237,6 +265,32 @@ func TestAnchorRenewed(t *testing.T) {
 	v, err := s.Anchor(context.Background())
 	if err != nil || !v.Made || v.Size <= first.N || a.Asked() != 2 {
 		t.Errorf("89 days before: %+v, %v", v, err)
+	}
+}
+
+// TestAnchorBehind: a store whose checkpoint does not cover an anchor yet gets none
+// of its files: a larger checkpoint would look like a log that was cut short.
+func TestAnchorBehind(t *testing.T) {
+	o, _ := stamped(t, 400)
+	url, _ := away(t)
+	o.Config.Stores = []configs.Store{storeAt(url)}
+	s := openStation(t, o)
+	if v, err := s.Anchor(context.Background()); err == nil {
+		t.Fatalf("no store is there: %+v", v)
+	}
+	if len(anchorsIn(t, s)) != 1 {
+		t.Fatal("a store that is away keeps the log from its stamp")
+	}
+	dir := t.TempDir()
+	st, err := openDir(t.Context(), StoreRequest{Store: storeAt("file://" + dir), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.showAnchors(t.Context(), s.centrals()[0], st); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "log")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("files came before their checkpoint: %v", err)
 	}
 }
 

@@ -49,6 +49,7 @@ func (s *Station) watch(ctx context.Context) error {
 func (s *Station) lookAround() {
 	if !s.o.Daemon {
 		s.patrol()
+		s.judgeAnchors()
 	}
 }
 

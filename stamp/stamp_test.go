@@ -63,6 +63,13 @@ func TestStamp(t *testing.T) {
 		s.Time.Before(began) || s.Time.After(time.Now()) {
 		t.Errorf("%+v", s)
 	}
+	for _, at := range []time.Time{began.AddDate(0, 0, -1), until.Add(time.Second)} {
+		early := *s
+		early.Time = at
+		if _, err := early.Chain(rootsOf(t, a.Roots)); !errors.Is(err, ErrChain) {
+			t.Errorf("at %s the certificate is not good: %v", at, err)
+		}
+	}
 	other, _ := query(t, "")
 	if s.Over(data[1:]) == nil || s.Answers(other) == nil {
 		t.Error("a stamp is over other bytes, or answers another request")

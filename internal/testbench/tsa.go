@@ -23,7 +23,7 @@ const (
 	TSANonce   = "nonce"   // a stamp over the right bytes for another request
 	TSADigest  = "digest"  // a stamp over other bytes
 	TSAExpired = "expired" // a stamp by a certificate that has ended
-	TSAHuge    = "huge"    // more bytes than any reply has
+	TSAHuge    = "huge"    // a reply that does not end
 	TSARefuses = "refuses" // a reply that says no
 )
 
@@ -134,7 +134,9 @@ func (a *TSA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<html>Please log in")
 	case TSAHuge:
 		w.Header().Set("Content-Type", "application/timestamp-reply")
-		_, _ = w.Write(bytes.Repeat([]byte{0x30}, 1<<20))
+		for err == nil {
+			_, err = w.Write(bytes.Repeat([]byte{0x30}, 1<<16))
+		}
 	default:
 		reply, err := a.reply(query, fault)
 		if err != nil {
