@@ -49,6 +49,7 @@ const (
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
+	pathAnchor     = apiRoot + "anchor"
 	pathReceipt    = apiRoot + "receipt"
 	pathDoctor     = apiRoot + "doctor"
 	pathAgree      = apiRoot + "agree"
@@ -124,9 +125,7 @@ func (s *server) routes() []route {
 		onGet(pathEvents, s.events),
 		onPost(pathClips, s.clips),
 		onPost(pathIngest, s.ingest),
-		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) {
-			return d.Status(ctx)
-		})),
+		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) { return d.Status(ctx) })),
 		onPost(pathChanged, answer(s, func(ctx context.Context, _ empty) (empty, error) {
 			return empty{}, d.Changed(ctx)
 		})),
@@ -137,6 +136,7 @@ func (s *server) routes() []route {
 		onPost(pathExport, answer(s, s.export)),
 		onPost(pathView, answer(s, s.view)),
 		onPost(pathClock, answer(s, s.clock)),
+		onPost(pathAnchor, answer(s, func(ctx context.Context, _ empty) (ingest.AnchorView, error) { return d.Anchor(ctx) })),
 		onPost(pathReceipt, answer(s, func(ctx context.Context, q what) (ingest.ReceiptView, error) {
 			return d.Receipt(ctx, q.What)
 		})),

@@ -30,6 +30,8 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return errors.Join(c.applyClosed(e), c.applyEnd(e))
 	case "log.key":
 		return c.applyKey(e)
+	case "log.anchor":
+		return c.applyAnchor(e)
 	case "device.clock":
 		return c.applyClock(e)
 	case "store.agreed":

@@ -170,7 +170,10 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 	err := s.ready(ctx, c)
 	if err == nil {
 		err = c.use(func(st store.Store) error {
-			return errors.Join(s.ledger.Publish(ctx, c.name, shelf{st}), s.showEndorsements(ctx, c, st))
+			if err := s.ledger.Publish(ctx, c.name, shelf{st}); err != nil {
+				return errors.Join(err, s.showEndorsements(ctx, c, st))
+			}
+			return errors.Join(s.showEndorsements(ctx, c, st), s.showAnchors(ctx, c, st))
 		})
 	}
 	if err != nil {

@@ -49,14 +49,24 @@ type Options struct {
 
 	recovering bool // open although a store shows a longer log
 
-	after     func(time.Duration) <-chan time.Time   // of who calls a person; nil is time.After
-	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
+	after func(time.Duration) <-chan time.Time // of who calls a person; nil is time.After
+	ticks <-chan time.Time                     // of the watchman; nil for one a minute
+
+	sinceBoot   func() time.Duration                 // a clock that nobody can set; nil asks the kernel
+	anchorAfter func(time.Duration) <-chan time.Time // of the loop that has the log stamped; nil is time.After
+
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
 	// PortOf finds the USB port of a block device, "major:minor"; nil asks sysfs.
 	PortOf func(devID string) (Port, bool)
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
+	OpenTSA   func(configs.TSA) Asker // nil: nobody can be asked
+
+	// Cosign has witnesses cosign the published checkpoint of so many entries and
+	// returns it with their lines behind its own. Bytes beside an error are those
+	// of the witnesses that did answer. It may be nil.
+	Cosign func(ctx context.Context, size int64, note []byte) ([]byte, error)
 
 	Bus  Bus                                                                 // nil is the machine's own
 	Talk func(context.Context, ptp.Target, ptp.Options) (device.Tree, error) // nil is ptp.Connect
@@ -109,6 +119,8 @@ type Station struct {
 	contacts *contacts // of the places where devices come and go
 	erasing  erasing
 	endorsed atomic.Int64 // endorsements that were installed in this run
+	anchors  anchoring
+	steady   steadiness
 
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
@@ -163,6 +175,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 		bays:       map[string]*bay{}, docks: map[*docking]bool{},
 	}
 	s.erasing.init()
+	s.anchors.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}
@@ -208,6 +221,7 @@ func (s *Station) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open log %s: %w", id.log, err)
 	}
+	s.rememberNewest()
 	if err := s.checkStores(ctx); err != nil && !s.o.recovering {
 		return err
 	}

@@ -34,6 +34,7 @@ func (s *Station) watch(ctx context.Context) error {
 		ticks = t.C
 	}
 	for {
+		s.judgeJumps(ctx)
 		s.patrol()
 		s.change.wake()
 		select {
@@ -48,6 +49,7 @@ func (s *Station) watch(ctx context.Context) error {
 func (s *Station) lookAround() {
 	if !s.o.Daemon {
 		s.patrol()
+		s.judgeAnchors()
 	}
 }
 

@@ -34,9 +34,6 @@ func (o Options) unendorsed(t string) string {
 	return fmt.Sprintf("made %s, when %s did not answer for the key (it does from %s)", t, o.Endorsed[0].Authority, strings.Join(spans, ", and from "))
 }
 
-// entryTime is the form of the time in entries.
-const entryTime = "2006-01-02T15:04:05.000Z"
-
 // endorsed looks whether an entry was made while its key was endorsed. The clip
 // that it entered is not proved where it was not.
 func (s *scan) endorsed(e entry) {

@@ -21,6 +21,7 @@ type scan struct {
 	roots    map[int64]tlog.Hash // of published older checkpoints, as found
 	index    *index
 	records  *records
+	anchors  []anchored
 	problems []Problem
 
 	outside    int64 // entries made while no endorsement was in force
@@ -211,6 +212,9 @@ func (s *scan) entry(e entry, leaf tlog.Hash) {
 			s.records.blind(e.n, e.n+1)
 		}
 		return
+	}
+	if e.typ == "log.anchor" {
+		s.anchors = append(s.anchors, anchorOf(e))
 	}
 	about := s.index.add(e, leaf)
 	s.endorsed(e)

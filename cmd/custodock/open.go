@@ -119,7 +119,7 @@ func (a *app) options(create bool) ingest.Options {
 	return ingest.Options{
 		State: a.state, Config: a.cfg, ConfigFile: a.configFile, Version: version(), Now: a.now, Log: a.logger(),
 		Credentials: a.env("CREDENTIALS_DIRECTORY"),
-		Create:      create && a.state != systemState, OpenStore: openStore,
+		Create:      create && a.state != systemState, OpenStore: openStore, OpenTSA: openTSA,
 	}
 }
 

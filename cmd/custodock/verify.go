@@ -25,6 +25,7 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 type verifyCall struct {
 	key, from    string
 	revoked      string // file
+	roots        string // file
 	all          bool
 	clips, files []string
 }
@@ -46,6 +47,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
 	cmd.Flags().StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
+	cmd.Flags().StringVar(&c.roots, "tsa-roots", "", a.say("flag.tsa_roots"))
 	return cmd
 }
 
@@ -89,6 +91,12 @@ func (c *verifyCall) sort(args []string) error {
 // verify proves what was asked from the dock's own stores, or from --from with
 // --key, for which no state is opened.
 func (a *app) verify(ctx context.Context, c verifyCall) error {
+	roots, err := tsaRoots(c.roots)
+	if err != nil {
+		return err
+	}
+	p := a.newVerifyPrinter()
+	p.named = len(c.clips)+len(c.files) > 0
 	if c.key != "" {
 		auth, err := a.issuer(c)
 		switch {
@@ -102,7 +110,8 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 			return err
 		}
 		defer done()
-		return a.newVerifyPrinter().run(ctx, []verify.Options{o}, c)
+		o.Roots = roots
+		return p.run(ctx, []verify.Options{o}, c)
 	}
 	stores, done, err := a.own(ctx)
 	if errors.Is(err, ingest.ErrNoState) && len(c.files) > 0 {
@@ -112,7 +121,10 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	defer done()
-	return a.newVerifyPrinter().run(ctx, stores, c)
+	for i := range stores {
+		stores[i].Roots = roots
+	}
+	return p.run(ctx, stores, c)
 }
 
 // own publishes what the dock has and opens each of its stores for reading.
@@ -234,6 +246,10 @@ func add(a, b verify.Report) verify.Report {
 	a.Missing += b.Missing
 	a.Mismatch += b.Mismatch
 	a.Orphans = max(a.Orphans, b.Orphans)
+	a.Stamped += b.Stamped
+	if a.Stamps == 0 {
+		a.Stamps, a.Authorities = b.Stamps, b.Authorities
+	}
 	a.Bytes += b.Bytes
 	a.Problems = append(a.Problems, b.Problems...)
 	a.Unchecked = append(a.Unchecked, b.Unchecked...)

@@ -19,8 +19,8 @@ const (
 
 // english and chinese are all sentences, by key.
 var (
-	english = join(englishBase, englishErase, englishReceipt, englishKeys)
-	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseKeys)
+	english = join(englishBase, englishErase, englishReceipt, englishKeys, englishStamp)
+	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseKeys, chineseStamp)
 )
 
 func join(tables ...map[string]string) map[string]string {

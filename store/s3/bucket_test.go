@@ -106,7 +106,7 @@ func testLocksOfNames(t *testing.T, b bench) {
 	o.Store.RetainDays, o.Store.Hold = 3, true
 	s := open(t, o)
 	for name, locked := range map[string]bool{
-		"log/a/key": true, "log/a/tile/0/000": true, "log/a/tile/entries/x001/000": true, "log/a/checkpoints/7": true, "log/a/checkpoints/7.tsr": true,
+		"log/a/key": true, "log/a/tile/0/000": true, "log/a/tile/entries/x001/000": true, "log/a/checkpoints/7": true, "log/a/checkpoints/7.tsr": true, "log/a/tsa/9b.pem": true,
 		"log/a/tile/0/000.p/3": false, "log/a/checkpoint": false, "record/a/0.ndjson": false, "log/key": false, "objects": false, "log/a/keys": false,
 	} {
 		info, err := s.Create(t.Context(), name, []byte(name))

@@ -37,6 +37,7 @@ func isLasting(name string) bool {
 		return false
 	}
 	return rest == "key" || strings.HasPrefix(rest, "checkpoints/") || strings.HasPrefix(rest, "endorsement/") ||
+		strings.HasPrefix(rest, "tsa/") ||
 		strings.HasPrefix(rest, "tile/") && !strings.Contains(rest, ".p/")
 }
 
