@@ -71,7 +71,7 @@ func (a *app) witnessCmd() *cobra.Command {
 		},
 	}
 	status.Flags().StringVar(&c.at, "at", "", a.say("flag.at"))
-	cmd.AddCommand(key, status)
+	cmd.AddCommand(key, status, a.witnessAskCmd())
 	return cmd
 }
 

@@ -5,6 +5,8 @@ var englishWitness = map[string]string{
 	"cmd.witness":           "Cosign the logs of other docks, so that none can show two histories",
 	"cmd.witness.key":       "Print this witness's verifier key alone; it is made where there is none",
 	"cmd.witness.status":    "Show what is known of each log: its size, how long ago, and what contradicts it",
+	"cmd.witness.ask":       "Have witnesses cosign the published checkpoint of any log, and print it",
+	"flag.policy":           "`FILE` that names witnesses and how many must have cosigned (c2sp.org/tlog-policy)",
 	"flag.listen":           "`ADDR` to serve on, host:port",
 	"flag.log":              "verifier `KEY` of a log to watch; may be given again",
 	"flag.logs":             "`FILE` with verifier keys of logs to watch, one a line",

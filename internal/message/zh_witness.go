@@ -5,6 +5,8 @@ var chineseWitness = map[string]string{
 	"cmd.witness":           "为其他采集站的日志作见证签名，使其无法出示两份历史",
 	"cmd.witness.key":       "仅输出本见证的验证密钥；没有时新建",
 	"cmd.witness.status":    "显示每个日志的已知情况：条目数、距今多久、有无矛盾",
+	"cmd.witness.ask":       "请见证为任一日志已发布的检查点签名，并输出该检查点",
+	"flag.policy":           "列明见证及所需数量的`文件`（c2sp.org/tlog-policy）",
 	"flag.listen":           "监听`地址`，主机:端口",
 	"flag.log":              "要见证的日志的验证`密钥`；可重复给出",
 	"flag.logs":             "列有日志验证密钥的`文件`，每行一个",
