@@ -66,6 +66,8 @@ type Config struct {
 	Devices    []Device `yaml:"devices"`     // registered devices
 	Profiles   string   `yaml:"profiles"`    // folder of the admin's own device profiles; "" is none
 	Unknown    string   `yaml:"unknown"`     // UnknownHold or UnknownTake
+
+	Witnesses Witnesses `yaml:"witnesses"` // who cosigns the log
 }
 
 // Drop is a folder that files are copied into.

@@ -33,11 +33,12 @@ func TestExampleIsTheDefault(t *testing.T) {
 	want := Default()
 	want.Stores, want.Drops, want.Bays, want.Hooks, want.Devices = []Store{}, []Drop{}, []Bay{}, []Hook{}, []Device{}
 	want.Alarms.Command = []string{}
+	want.Witnesses.List = []Witness{}
 	want.Access.Officer.Users, want.Access.Admin.Users, want.Access.Auditor.Users = []string{}, []string{}, []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish zone sm3 matters profiles unknown devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish zone sm3 matters profiles unknown devices witnesses", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -69,6 +70,7 @@ func TestLoad(t *testing.T) {
 			"hooks: [{profile: a11, clock: [/usr/bin/ask, '-q']}, {profile: zoom, unlock: [/usr/bin/open], timeout: 1m}]",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
 				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
+			"witnesses: {list: [{name: a, key: " + witnessOfTest + ", url: 'https://h/w'}], quorum: 1}",
 		}, "\n"), func(c *Config) {
 			*c = Config{
 				Log: "dk3v9q", Authority: "dock.example.org", Key: "/nowhere/key", Lang: "zh",
@@ -89,6 +91,7 @@ func TestLoad(t *testing.T) {
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123", ProfileID: "P7"},
 					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
 					Unit:       "Patrol 3", Zone: "+08:00", Profile: "a11", Bay: "bay-01"}},
+				Witnesses: Witnesses{List: []Witness{{Name: "a", Key: witnessOfTest, URL: "https://h/w"}}, Quorum: 1},
 			}
 		}},
 	}
@@ -208,6 +211,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"profiles that are not there", "profiles: /no/such\n", 1, 11, "make it"},
 		{"collector", "devices: [{id: c1, match: {label: x}, collectors: [{unit: u}]}]\n", 1, 53, "person or badge"},
 		{"escape", "devices: [{id: c1, match: {label: \"\\e[2J\"}}]\n", 1, 35, "printable"},
+		{"two kinds of witnesses", "witnesses: {policy: /p, quorum: 1}\n", 1, 21, "or the file"},
+		{"relative policy", "witnesses: {policy: p}\n", 1, 21, "clean absolute"},
+		{"policy that is not there", "witnesses: {policy: /no/such}\n", 1, 21, "write the policy"},
+		{"quorum of nobody", "witnesses: {quorum: 1}\n", 1, 21, "0 for all"},
+		{"witness without a name", "witnesses: {list: [{key: k}]}\n", 1, 21, "its own"},
+		{"witness called none", "witnesses: {list: [{name: none}]}\n", 1, 27, "its own"},
+		{"witness key", "witnesses: {list: [{name: a, key: k}]}\n", 1, 35, "custodock witness key"},
+		{"witness url", "witnesses: {list: [{name: a, key: " + witnessOfTest + ", url: 'http://u:p@h'}]}\n", 1, 113, "without a password"},
 		{"relative key", "key: key\n", 1, 6, "absolute"},
 		{"key is a folder", "key: /\n", 1, 6, "regular file"},
 	}
@@ -228,6 +239,8 @@ func TestLoadRefuses(t *testing.T) {
 		})
 	}
 }
+
+const witnessOfTest = "witness.example/w+5f3a1b2c+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 func TestProfilesOfTheAdmin(t *testing.T) {
 	dir := t.TempDir()
