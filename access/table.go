@@ -39,6 +39,8 @@ var table = map[string][]Role{
 	"checkpoint": {Auditor, Admin},
 	"entry":      {Auditor, Admin},
 	"prove":      {Auditor, Admin},
+	// It asks somebody outside, who may want money for it, and makes an entry.
+	"anchor": {Admin},
 	// It changes nothing; it names folders and stores of the dock.
 	"doctor": {Auditor, Admin},
 	// It moves the times of every clip of the next docking.

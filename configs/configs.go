@@ -59,6 +59,7 @@ type Config struct {
 	Stall      Duration `yaml:"stall"`       // a camera that says nothing for so long hangs
 	Reserve    Size     `yaml:"reserve"`     // disk space kept back for the manifest
 	Publish    Duration `yaml:"publish"`     // shortest time between two publishings
+	TSA        []TSA    `yaml:"tsa"`         // time-stamp authorities, the first that answers stamps
 	Zone       string   `yaml:"zone"`        // zone of camera times that name none: IANA name, ±hh:mm or Local
 	SM3        bool     `yaml:"sm3"`         // compute SM3 beside SHA-256
 	Matters    string   `yaml:"matters"`     // file with the list of matters; "" is the one that ships
@@ -67,7 +68,8 @@ type Config struct {
 	Profiles   string   `yaml:"profiles"`    // folder of the admin's own device profiles; "" is none
 	Unknown    string   `yaml:"unknown"`     // UnknownHold or UnknownTake
 
-	Witnesses Witnesses `yaml:"witnesses"` // who cosigns the log
+	Witnesses   Witnesses `yaml:"witnesses"`    // who cosigns the log
+	AnchorEvery Duration  `yaml:"anchor_every"` // between two time stamps of a log that grows
 }
 
 // Drop is a folder that files are copied into.
@@ -136,6 +138,8 @@ func Default() Config {
 		},
 		Zone:    "Local",
 		Unknown: UnknownHold,
+
+		AnchorEvery: time.Hour,
 	}
 }
 

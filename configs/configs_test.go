@@ -32,13 +32,13 @@ func TestExampleIsTheDefault(t *testing.T) {
 	}
 	want := Default()
 	want.Stores, want.Drops, want.Bays, want.Hooks, want.Devices = []Store{}, []Drop{}, []Bay{}, []Hook{}, []Device{}
-	want.Alarms.Command = []string{}
+	want.Alarms.Command, want.TSA = []string{}, []TSA{}
 	want.Witnesses.List = []Witness{}
 	want.Access.Officer.Users, want.Access.Admin.Users, want.Access.Auditor.Users = []string{}, []string{}, []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish zone sm3 matters profiles unknown devices witnesses", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish tsa anchor_every zone sm3 matters profiles unknown devices witnesses", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -66,6 +66,7 @@ func TestLoad(t *testing.T) {
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
 			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "erase: {mode: after-days, days: 14}", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
+			"tsa: [{url: 'https://tsa.example.org:8443/tsr', roots: /etc/root.pem}, {name: b, url: 'http://h/', roots: /etc/b.pem, policy: 1.2.3}]", "anchor_every: 10m",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml", "profiles: /", "unknown: take",
 			"hooks: [{profile: a11, clock: [/usr/bin/ask, '-q']}, {profile: zoom, unlock: [/usr/bin/open], timeout: 1m}]",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
@@ -85,7 +86,9 @@ func TestLoad(t *testing.T) {
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
 				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", Erase: Erase{Mode: EraseAfterDays, Days: 14}, RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
-				Publish: 500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
+				TSA:         []TSA{{URL: "https://tsa.example.org:8443/tsr", Roots: "/etc/root.pem"}, {Name: "b", URL: "http://h/", Roots: "/etc/b.pem", Policy: "1.2.3"}},
+				AnchorEvery: 10 * time.Minute,
+				Publish:     500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
 				Hooks: []Hook{{Profile: "a11", Clock: []string{"/usr/bin/ask", "-q"}, Timeout: DefaultHookTimeout},
 					{Profile: "zoom", Unlock: []string{"/usr/bin/open"}, Timeout: time.Minute}},
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123", ProfileID: "P7"},
@@ -119,6 +122,14 @@ func TestLoadRefuses(t *testing.T) {
 		line, col  int
 		has        string
 	}{
+		{"tsa url", "tsa: [{url: 'ftp://h/', roots: /r}]\n", 1, 13, "tsa url"},
+		{"tsa password", "tsa: [{url: 'http://u:p@h/', roots: /r}]\n", 1, 13, "without a password"},
+		{"tsa roots", "tsa: [{url: 'http://h/', roots: r.pem}]\n", 1, 33, "PEM file"},
+		{"tsa policy", "tsa: [{url: 'http://h/', roots: /r, policy: 1.02}]\n", 1, 45, "must be text"},
+		{"tsa policy text", "tsa: [{url: 'http://h/', roots: /r, policy: '1.02.3'}]\n", 1, 45, "object identifier"},
+		{"tsa twice", "tsa: [{url: 'http://h/', roots: /r}, {url: 'http://h/', roots: /r}]\n", 1, 39, "second tsa"},
+		{"tsa without a name", "tsa: [{url: 'http://[::1]/', roots: /r}]\n", 1, 13, "give it one"},
+		{"anchor_every", "anchor_every: 1s\n", 1, 15, "1m to 24h"},
 		{"unknown key", "lang: en\npolcy: dock\n", 2, 1, `unknown key "polcy"`},
 		{"unknown key within", "stores:\n  - name: a\n    uri: file:///x\n", 3, 5, `unknown key "uri"`},
 		{"duplicate key", "lang: en\nlang: zh\n", 2, 1, "already defined"},

@@ -58,7 +58,7 @@ func parse(file string, data []byte) (Config, *Document, error) {
 	}
 	c.settleHooks(d)
 	for _, check := range []func(*Document) error{
-		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkHooks, c.checkDevices, c.checkAlarms, c.checkAccess, c.checkErase, c.checkWitnesses,
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkHooks, c.checkDevices, c.checkAlarms, c.checkAccess, c.checkErase, c.checkTSA, c.checkWitnesses,
 	} {
 		if err := check(d); err != nil {
 			return Config{}, nil, err

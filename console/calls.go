@@ -99,6 +99,13 @@ func (c *Client) Prove(ctx context.Context, which string) ([]byte, error) {
 	return a.Bytes, err
 }
 
+// Anchor implements Desk.
+func (c *Client) Anchor(ctx context.Context) (ingest.AnchorView, error) {
+	var v ingest.AnchorView
+	err := c.call(ctx, pathAnchor, empty{}, &v)
+	return v, err
+}
+
 // View implements Desk.
 func (c *Client) View(ctx context.Context, r ingest.ViewRequest) error {
 	return c.call(ctx, pathView, r, &empty{})

@@ -83,6 +83,7 @@ func TestCallsReachTheDesk(t *testing.T) {
 		{"entry", func() (any, error) { return c.Entry(ctx, "42") }, []byte(`{"n":42}`), "42"},
 		{"prove", func() (any, error) { return c.Prove(ctx, "dk3-1") }, []byte("c2sp.org/tlog-proof@v1\n"), "dk3-1"},
 		{"view", func() (any, error) { return nil, c.View(ctx, ingest.ViewRequest{Clip: "dk3-1", Reason: "asked for"}) }, nil, ingest.ViewRequest{Clip: "dk3-1", Reason: "asked for", Actor: "admin"}},
+		{"anchor", func() (any, error) { return c.Anchor(ctx) }, ingest.AnchorView{N: 42, Size: 42, TSA: "bench", Made: true}, "anchor"},
 		{"receipt", func() (any, error) { return c.Receipt(ctx, "bay-01") }, ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, "bay-01"},
 		{"agree", func() (any, error) { return nil, c.Agree(ctx, "centre") }, nil, "agree to centre"},
 		{"erase", func() (any, error) {

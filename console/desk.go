@@ -53,6 +53,9 @@ type Desk interface {
 	Entry(ctx context.Context, what string) ([]byte, error)
 	// Prove publishes and returns a C2SP tlog-proof for an entry.
 	Prove(ctx context.Context, what string) ([]byte, error)
+	// Anchor has the log stamped now, and tells of the last stamp where nothing
+	// came since; ingest.ErrNoTSA when there is nobody to ask.
+	Anchor(ctx context.Context) (ingest.AnchorView, error)
 	// Receipt publishes, and states of a docking, the last one of a bay or a
 	// camera, or of all, what is true now; ingest.ErrNoDocking when there is none.
 	Receipt(ctx context.Context, which string) (ingest.ReceiptView, error)

@@ -35,6 +35,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathEntry:      {what{}, bytesAnswer{}},
 	pathProve:      {what{}, bytesAnswer{}},
 	pathView:       {ingest.ViewRequest{}, empty{}},
+	pathAnchor:     {empty{}, ingest.AnchorView{}},
 	pathReceipt:    {what{}, ingest.ReceiptView{}},
 	pathDoctor:     {empty{}, condAnswer{}},
 	pathAgree:      {agreement{}, empty{}},

@@ -113,6 +113,10 @@ func (d *fakeDesk) Prove(_ context.Context, what string) ([]byte, error) {
 	return []byte("c2sp.org/tlog-proof@v1\n"), d.ask(what)
 }
 
+func (d *fakeDesk) Anchor(context.Context) (ingest.AnchorView, error) {
+	return ingest.AnchorView{N: 42, Size: 42, TSA: "bench", Made: true}, d.ask("anchor")
+}
+
 func (d *fakeDesk) Receipt(_ context.Context, which string) (ingest.ReceiptView, error) {
 	return ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, d.ask(which)
 }

@@ -48,6 +48,7 @@ const (
 	pathCheckpoint = apiRoot + "checkpoint"
 	pathEntry      = apiRoot + "entry"
 	pathProve      = apiRoot + "prove"
+	pathAnchor     = apiRoot + "anchor"
 	pathReceipt    = apiRoot + "receipt"
 	pathDoctor     = apiRoot + "doctor"
 	pathAgree      = apiRoot + "agree"
@@ -151,6 +152,9 @@ func (s *server) routes() []route {
 		onPost(pathProve, answer(s, func(ctx context.Context, q what) (bytesAnswer, error) {
 			b, err := d.Prove(ctx, q.What)
 			return bytesAnswer{b}, err
+		})),
+		onPost(pathAnchor, answer(s, func(ctx context.Context, _ empty) (ingest.AnchorView, error) {
+			return d.Anchor(ctx)
 		})),
 		onPost(pathReceipt, answer(s, func(ctx context.Context, q what) (ingest.ReceiptView, error) {
 			return d.Receipt(ctx, q.What)

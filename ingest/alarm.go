@@ -21,7 +21,7 @@ import (
 var alarmCodes = []string{
 	"stopped", "log_forked", "witness_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "erase_back", "erase_differs", "late",
 	"store_denied", "store_no_bucket", "store_unlocked", "store_skewed", "store_stranger", "store_full", "store_unreachable",
-	"store_waits_consent", "queue_old", "witness_silent", "clock_off", "disk_low", "camera_clock", "usb_refused", "source_changed", HoldSame, HoldUnknown, "device_differs",
+	"store_waits_consent", "queue_old", "witness_silent", "tsa_silent", "clock_off", "disk_low", "camera_clock", "usb_refused", "source_changed", HoldSame, HoldUnknown, "device_differs",
 	"device_gone", "device_hangs", "device_unreadable", "device_error",
 	"config_bad", "alarm_command",
 }

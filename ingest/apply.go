@@ -28,6 +28,8 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyStatement(e)
 	case "docking.closed":
 		return errors.Join(c.applyClosed(e), c.applyEnd(e))
+	case "log.anchor":
+		return c.applyAnchor(e)
 	case "device.clock":
 		return c.applyClock(e)
 	case "store.agreed":

@@ -32,6 +32,7 @@ type central struct {
 	mu       sync.Mutex
 	open     *handle // nil while the store is away
 	checked  bool    // its log was compared with ours since it came
+	anchored bool    // it showed the anchors it is said to have since it came
 	lockable lockability
 	trouble  error // the last, while it lasts
 	closing  sync.WaitGroup
@@ -83,7 +84,7 @@ func (c *central) letGo(err error) {
 	}
 	c.mu.Lock()
 	h := c.open
-	c.open, c.lockable = nil, lockUnknown
+	c.open, c.lockable, c.anchored = nil, lockUnknown, false
 	c.mu.Unlock()
 	if h == nil {
 		return
@@ -94,6 +95,18 @@ func (c *central) letGo(err error) {
 			_ = closer.Close() // what it says was said before
 		}
 	})
+}
+
+func (c *central) anchorsKnown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.anchored
+}
+
+func (c *central) setAnchorsKnown() {
+	c.mu.Lock()
+	c.anchored = true
+	c.mu.Unlock()
 }
 
 func (c *central) fail(err error) {

@@ -124,6 +124,7 @@ func (d *docking) close(ctx context.Context, failed error) error {
 		d.s.judgeCamera(d.origin.device, clock)
 	}
 	d.s.markDirty()
+	ring(d.s.anchors.rung)
 	return errors.Join(err, hung)
 }
 

@@ -106,6 +106,27 @@ func (w *witnessing) close() {
 	}
 }
 
+// cosigner is what asks the witnesses, nil where there is none to ask.
+func (s *Station) cosigner() func(ctx context.Context, size int64, note []byte) ([]byte, error) {
+	switch {
+	case s.o.Cosign != nil:
+		return s.o.Cosign
+	case s.conf().Witnesses.Any():
+		return s.Cosign
+	}
+	return nil
+}
+
+// uncosigned reports whether the newest checkpoint that witnesses were shown
+// lacks cosignatures, so that they are to be asked again although nothing came.
+func (s *Station) uncosigned() bool {
+	if s.o.Cosign != nil || !s.conf().Witnesses.Any() {
+		return false
+	}
+	v, err := s.cosignedSo()
+	return err == nil && (v == nil || !v.Since.IsZero())
+}
+
 // Cosign has the configured witnesses cosign a signed checkpoint of size entries
 // and returns it with what lines came; beside an error these may be fewer than are
 // wanted, or none. It takes as long as one witness may take, and no work of the

@@ -150,6 +150,65 @@ func TestCosigned(t *testing.T) {
 	}
 }
 
+// TestCosignedInStore: without an authority too, the loop writes what the
+// witnesses gave to the store; what lacks their quorum is asked for again although
+// the log has not grown, and written once it is whole.
+func TestCosignedInStore(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	one, _ := witnessOf(t, s, "one")
+	two, down := witnessOf(t, s, "two")
+	witnessed(t, s, 0, one, two)
+	grow(t, s, "a")
+	first := anchorsIn(t, s)
+	if len(first) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	central := filepath.Join(s.state, "central")
+	if note := inStore(t, s, central, checkpointName(first[0].Size)); strings.Count(string(note), "\u2014 ") != 3 {
+		t.Errorf("%s", note)
+	}
+	down()
+	grow(t, s, "b")
+	if got := anchorsIn(t, s); len(got) != 1 {
+		t.Fatalf("written although a witness is missing: %+v", got)
+	}
+	witnessed(t, s, 0, one)
+	for range 2 { // the second time nothing is due
+		if err := s.anchorDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := anchorsIn(t, s); len(got) != 2 || s.uncosigned() {
+		t.Errorf("%+v", got)
+	}
+	if v, err := s.Anchor(t.Context()); err != nil || v.Made {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// TestStampedBeforeCosigned: a time stamp does not wait for a witness that is away;
+// once the witness is there it is asked although nothing came.
+func TestStampedBeforeCosigned(t *testing.T) {
+	o, a := stamped(t, 400)
+	s := openStation(t, o)
+	one, down := witnessOf(t, s, "one")
+	down()
+	witnessed(t, s, 0, one)
+	grow(t, s, "a")
+	if got := anchorsIn(t, s); len(got) != 1 || got[0].TSR == "" || !s.uncosigned() {
+		t.Fatalf("%+v", got)
+	}
+	asked := a.Asked()
+	if err := s.anchorDue(t.Context()); !errors.Is(err, manifest.ErrUnwitnessed) || a.Asked() != asked {
+		t.Errorf("%v; the authority was asked %d times more", err, a.Asked()-asked)
+	}
+	two, _ := witnessOf(t, s, "two")
+	witnessed(t, s, 0, two)
+	if err := s.anchorDue(t.Context()); err != nil || len(anchorsIn(t, s)) != 2 || s.uncosigned() {
+		t.Errorf("%v: %+v", err, anchorsIn(t, s))
+	}
+}
+
 // TestWitnessForked: a witness that has seen another history raises an alarm that
 // names it, stands after a restart and stops no work.
 func TestWitnessForked(t *testing.T) {
@@ -160,8 +219,8 @@ func TestWitnessForked(t *testing.T) {
 	}
 	s.retryPause = time.Millisecond
 	one, _ := witnessOf(t, s, "one")
-	witnessed(t, s, 0, one)
 	grow(t, s, "a")
+	witnessed(t, s, 0, one)
 	// A clone signs a longer log of its own.
 	id, err := loadIdentity(s.state, *s.conf(), true)
 	if err != nil {

@@ -36,6 +36,7 @@ func (s *Station) Run(ctx context.Context) error {
 	g.Go(func() error { return s.serveMounts(ctx) })
 	g.Go(func() error { return s.serveUSB(ctx) })
 	g.Go(func() error { return s.watch(ctx) })
+	g.Go(func() error { return s.anchorAlways(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil

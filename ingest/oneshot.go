@@ -68,6 +68,7 @@ func (s *Station) Ingest(ctx context.Context, r Request, emit func(Event)) (Summ
 	}
 	s.removeBay(d.bay)
 	d.counts.Seconds = s.now().Sub(started).Seconds()
+	s.anchorOnce(ctx)
 	return d.counts, err
 }
 

@@ -169,7 +169,12 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 	}
 	err := s.ready(ctx, c)
 	if err == nil {
-		err = c.use(func(st store.Store) error { return s.ledger.Publish(ctx, c.name, shelf{st}) })
+		err = c.use(func(st store.Store) error {
+			if err := s.ledger.Publish(ctx, c.name, shelf{st}); err != nil {
+				return err
+			}
+			return s.showAnchors(ctx, c, st)
+		})
 	}
 	if err != nil {
 		if ctx.Err() != nil {

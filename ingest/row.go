@@ -100,7 +100,7 @@ var partialBucket = []byte("partial")
 
 var allBuckets = [][]byte{
 	clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket,
-	deviceBucket, bayBucket, partialBucket, clockBucket, erasingBucket, erasedBucket, heldBucket,
+	deviceBucket, bayBucket, partialBucket, clockBucket, erasingBucket, erasedBucket, heldBucket, anchorBucket,
 }
 
 func key(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

@@ -46,14 +46,23 @@ type Options struct {
 
 	recovering bool // open although a store shows a longer log
 
-	after     func(time.Duration) <-chan time.Time   // of who calls a person; nil is time.After
-	ticks     <-chan time.Time                       // of the watchman; nil for one a minute
+	after func(time.Duration) <-chan time.Time // of who calls a person; nil is time.After
+	ticks <-chan time.Time                     // of the watchman; nil for one a minute
+
+	anchorAfter func(time.Duration) <-chan time.Time // of the loop that has the log stamped; nil is time.After
+
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
 
 	// PortOf finds the USB port of a block device, "major:minor"; nil asks sysfs.
 	PortOf func(devID string) (Port, bool)
 
 	OpenStore func(ctx context.Context, r StoreRequest) (store.Store, error)
+	OpenTSA   func(configs.TSA) Asker // nil: nobody can be asked
+
+	// Cosign has witnesses cosign the published checkpoint of so many entries and
+	// returns it with their lines behind its own. Bytes beside an error are those
+	// of the witnesses that did answer. It may be nil.
+	Cosign func(ctx context.Context, size int64, note []byte) ([]byte, error)
 
 	Bus  Bus                                                                 // nil is the machine's own
 	Talk func(context.Context, ptp.Target, ptp.Options) (device.Tree, error) // nil is ptp.Connect
@@ -103,6 +112,7 @@ type Station struct {
 
 	contacts *contacts // of the places where devices come and go
 	erasing  erasing
+	anchors  anchoring
 
 	witnessing witnessing
 
@@ -162,6 +172,7 @@ func Open(ctx context.Context, o Options) (*Station, error) {
 	s.reconfigured.init()
 	s.seats.changed.init()
 	s.erasing.init()
+	s.anchors.init()
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(), s.unmake())
 	}

@@ -92,6 +92,7 @@ var known = []struct {
 	{ingest.ErrNoDevice, "err.no_device"},
 	{ingest.ErrNoCamera, "err.no_camera"},
 	{ingest.ErrNoDocking, "err.no_docking"},
+	{ingest.ErrNoTSA, "err.no_tsa"},
 	{ingest.ErrNoState, "err.no_state"},
 	{ingest.ErrUnstable, "err.unstable"},
 	{ingest.ErrFull, "err.full"},

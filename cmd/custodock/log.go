@@ -23,6 +23,7 @@ func (a *app) logCmd() *cobra.Command {
 		a.logBytes("prove N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
 			return d.Prove(ctx, args[0])
 		}),
+		a.logStampCmd(),
 		a.followCmd(),
 		a.recoverCmd(),
 	)

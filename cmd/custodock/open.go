@@ -118,7 +118,7 @@ func (a *app) dockHere() bool {
 func (a *app) options(create bool) ingest.Options {
 	return ingest.Options{
 		State: a.state, Config: a.cfg, ConfigFile: a.configFile, Version: version(), Now: a.now, Log: a.logger(),
-		Create: create && a.state != systemState, OpenStore: openStore,
+		Create: create && a.state != systemState, OpenStore: openStore, OpenTSA: openTSA,
 	}
 }
 

@@ -19,8 +19,8 @@ const (
 
 // english and chinese are all sentences, by key.
 var (
-	english = join(englishBase, englishErase, englishReceipt, englishWitness)
-	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseWitness)
+	english = join(englishBase, englishErase, englishReceipt, englishStamp, englishWitness)
+	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseStamp, chineseWitness)
 )
 
 func join(tables ...map[string]string) map[string]string {

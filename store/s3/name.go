@@ -36,7 +36,7 @@ func isLasting(name string) bool {
 	if !ok || !found {
 		return false
 	}
-	return rest == "key" || strings.HasPrefix(rest, "checkpoints/") ||
+	return rest == "key" || strings.HasPrefix(rest, "checkpoints/") || strings.HasPrefix(rest, "tsa/") ||
 		strings.HasPrefix(rest, "tile/") && !strings.Contains(rest, ".p/")
 }
 
