@@ -19,6 +19,7 @@ import (
 // checkpoint's bytes; who gave it is for tools that know the authority.
 func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 	s.roots[0], _ = tlog.TreeHash(0, nil)
+	newest, cosigned := "", []byte(nil)
 	for _, size := range s.fs.checkpoints {
 		path := manifest.LogPath(s.head.Log, "checkpoints/"+strconv.FormatInt(size, 10))
 		msg, err := store.ReadBare(ctx, s.Store, path, maxSmall)
@@ -37,6 +38,8 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 				size, s.head.Checkpoint.Size)
 		case rooted && c.Root != s.roots[size]:
 			s.report.add(path, "is signed, but the log had another history: it is forked")
+		default:
+			newest, cosigned = path, msg // sizes ascend
 		}
 		if _, stamped := slices.BinarySearch(s.fs.stamps, size); stamped {
 			s.stamp(ctx, path+".tsr", msg)
@@ -48,6 +51,7 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 				"is missing, but its time stamp is there")
 		}
 	}
+	s.cosignedBy(newest, cosigned)
 	return ctx.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 )
 
@@ -59,6 +60,8 @@ type Options struct {
 	// Clips are the names to report; empty means all, and then everything
 	// else in the store is read too.
 	Clips []string
+	// Policy says which witnesses must have cosigned; nil asks for none.
+	Policy *manifest.Policy
 	// Workers is the number of files read at once, by default one a core.
 	Workers int
 	// Progress is called from one goroutine after each clip.
@@ -101,6 +104,8 @@ type Report struct {
 	Problems     []Problem `json:"problems,omitempty"`
 	Unchecked    []string  `json:"unchecked,omitempty"` // logs beside this one, which need keys of their own
 	Seconds      float64   `json:"seconds"`
+	Cosigned     int64     `json:"cosigned,omitempty"`   // entries that are cosigned as Options.Policy wants
+	CosignedAt   time.Time `json:"cosigned_at,omitzero"` // by the clock of the last of those witnesses
 }
 
 func (r *Report) add(file, format string, args ...any) {

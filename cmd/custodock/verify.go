@@ -24,6 +24,8 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
 	key, from    string
+	policyFile   string
+	policy       *manifest.Policy // nil: none is wanted
 	all          bool
 	clips, files []string
 }
@@ -38,12 +40,16 @@ func (a *app) verifyCmd() *cobra.Command {
 			if err := c.sort(args); err != nil {
 				return err
 			}
+			if err := c.readPolicy(); err != nil {
+				return err
+			}
 			return a.verify(cmd.Context(), c)
 		},
 	}
 	cmd.Flags().BoolVar(&c.all, "all", false, a.say("flag.all"))
 	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
+	cmd.Flags().StringVar(&c.policyFile, "policy", "", a.say("flag.policy"))
 	return cmd
 }
 
@@ -151,6 +157,7 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(verify.Result) error) (verify.Report, error) {
 	var total verify.Report
 	var bad error
+	o.Policy = c.policy
 	if len(c.files) == 0 || len(c.clips) > 0 {
 		o.Clips = c.clips
 		report, err := verify.Store(ctx, o, each)
@@ -228,5 +235,13 @@ func add(a, b verify.Report) verify.Report {
 	a.Problems = append(a.Problems, b.Problems...)
 	a.Unchecked = append(a.Unchecked, b.Unchecked...)
 	a.Seconds += b.Seconds
+	return leastCosigned(a, b)
+}
+
+// leastCosigned has in a what of both is cosigned.
+func leastCosigned(a, b verify.Report) verify.Report {
+	if a.Cosigned == 0 || b.Cosigned != 0 && b.Cosigned < a.Cosigned {
+		a.Cosigned, a.CosignedAt = b.Cosigned, b.CosignedAt
+	}
 	return a
 }

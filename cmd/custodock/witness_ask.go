@@ -61,6 +61,14 @@ func readPolicy(file string) (*manifest.Policy, error) {
 	return p, nil
 }
 
+// readPolicy reads what --policy names.
+func (c *verifyCall) readPolicy() (err error) {
+	if c.policyFile != "" {
+		c.policy, err = readPolicy(c.policyFile)
+	}
+	return err
+}
+
 // askWitnesses has the published checkpoint of any log cosigned and prints it.
 // The dock is not needed: its tiles prove what a witness wants proved.
 func (a *app) askWitnesses(ctx context.Context, c verifyCall, policy string) error {
