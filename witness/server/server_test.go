@@ -15,15 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/witness"
 	"github.com/custodock/custodock/witness/witnesstest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const origin = "example.org/dk3v9q"
 
