@@ -20,6 +20,7 @@ import (
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/internal/notify"
+	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/witness/server"
 )
 
@@ -33,7 +34,8 @@ const (
 // witnessCall is what the witness commands are asked.
 type witnessCall struct {
 	listen, name, logFile, at string
-	logs                      []string
+	logs, from                []string
+	keep                      bool
 }
 
 func (a *app) witnessCmd() *cobra.Command {
@@ -49,6 +51,8 @@ func (a *app) witnessCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.listen, "listen", defaultWitness, a.say("flag.listen"))
 	cmd.Flags().StringArrayVar(&c.logs, "log", nil, a.say("flag.log"))
 	cmd.Flags().StringVar(&c.logFile, "logs", "", a.say("flag.logs"))
+	cmd.Flags().BoolVar(&c.keep, "keep", false, a.say("flag.keep"))
+	cmd.Flags().StringArrayVar(&c.from, "from", nil, a.say("flag.keep.from"))
 	cmd.PersistentFlags().StringVar(&c.name, "name", "", a.say("flag.name"))
 	key := &cobra.Command{
 		Use:   "key",
@@ -93,12 +97,44 @@ func (a *app) witness(ctx context.Context, c witnessCall) error {
 	if logs = append(logs, c.logs...); len(logs) == 0 {
 		return usagef("which logs? give --log with the line that custodock key show prints, or --logs FILE with such lines")
 	}
+	if c.keep != (len(c.from) > 0) {
+		return usagef("--keep needs --from, the store where the logs are published, and --from needs --keep")
+	}
+	keep, done, err := a.keepFrom(ctx, c.from)
+	if err != nil {
+		return err
+	}
+	defer done()
 	state := a.witnessState()
-	w, err := server.Open(server.Options{Dir: state, Name: c.name, Logs: logs, Now: a.now, Log: a.daemonLogger()})
+	w, err := server.Open(server.Options{Dir: state, Name: c.name, Logs: logs, Keep: keep, Now: a.now, Log: a.daemonLogger()})
 	if err != nil {
 		return err
 	}
 	return errors.Join(a.serveWitness(ctx, w, c.listen, state), w.Close())
+}
+
+// keepFrom opens the stores that logs are mirrored from.
+func (a *app) keepFrom(ctx context.Context, urls []string) (out []store.Reader, done func(), err error) {
+	var open []reader
+	done = func() {
+		for _, r := range open {
+			_ = r.Close()
+		}
+	}
+	for _, raw := range urls {
+		cfg, err := a.from(raw)
+		if err == nil {
+			var r reader
+			if r, err = openReader(ctx, cfg); err == nil {
+				open, out = append(open, r), append(out, r)
+			}
+		}
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	return out, done, nil
 }
 
 func (a *app) serveWitness(ctx context.Context, w *server.Witness, listen, state string) error {
@@ -173,6 +209,9 @@ func (a *app) witnessStatus(ctx context.Context, at string) error {
 	t := newTable(a.say("witness.log"), a.say("witness.entries"), a.say("witness.last"), a.say("witness.note")).alignRight(1)
 	for _, r := range s.Rows(a.lang) {
 		t.add(r.Log, strconv.FormatInt(r.Size, 10), r.Last, r.Note)
+		for _, words := range r.Kept {
+			t.add("", "", words, "")
+		}
 	}
 	_, err = fmt.Fprintf(a.out, "%s\n%s", message.Line(s.Witness), t)
 	return err

@@ -32,6 +32,7 @@ type LogStatus struct {
 	Forked   int       `json:"forked"`   // checkpoints that prove a fork
 	Unproved int       `json:"unproved"` // that came without a proof
 	Behind   int       `json:"behind"`   // that had fewer entries than were cosigned
+	Kept     *Kept     `json:"kept,omitempty"`
 }
 
 // Status tells of each log, by its name.
@@ -49,6 +50,13 @@ func (w *Witness) Status() (Status, error) {
 			}
 			if head.Checkpoint != nil {
 				l.AgeS = max(0, int64(s.Time.Sub(head.Time).Seconds()))
+			}
+			if len(w.o.Keep) > 0 {
+				k, err := keptOf(tx, origin)
+				if err != nil {
+					return err
+				}
+				l.Kept = &k
 			}
 			s.Logs = append(s.Logs, l)
 		}
@@ -80,7 +88,8 @@ var pageText = template.Must(template.New("page").Funcs(template.FuncMap{"t": me
 </head><body><h1>{{t .Lang "witness.page"}}</h1><p><code>{{.Status.Witness}}</code></p>
 <table><tr><th>{{t .Lang "witness.log"}}</th><th>{{t .Lang "witness.entries"}}</th><th>{{t .Lang "witness.last"}}</th><th>{{t .Lang "witness.note"}}</th></tr>
 {{range .Rows}}<tr><td><code>{{.Log}}</code></td><td>{{.Size}}</td><td>{{.Last}}</td><td{{if .Bad}} class="bad"{{end}}>{{.Note}}</td></tr>
-{{end}}</table></body></html>
+{{range .Kept}}<tr><td></td><td></td><td colspan="2">{{.}}</td></tr>
+{{end}}{{end}}</table></body></html>
 `))
 
 // Row is a log as people read it.
@@ -88,6 +97,7 @@ type Row struct {
 	Log, Last, Note string
 	Size            int64
 	Bad             bool
+	Kept            []string // what is known of its entries
 }
 
 // Rows words a status in one of the languages.
@@ -107,7 +117,26 @@ func (s Status) Rows(lang string) []Row {
 		case l.Behind > 0:
 			r.Note = message.N(lang, "witness.behind", l.Behind)
 		}
+		if l.Kept != nil {
+			r.Kept = l.Kept.words(lang)
+		}
 		out = append(out, r)
+	}
+	return out
+}
+
+// words say how many entries of each type are kept.
+func (k *Kept) words(lang string) []string {
+	last := message.T(lang, "witness.never")
+	if !k.Last.IsZero() {
+		last = k.Last.UTC().Format(time.DateTime) + " UTC"
+	}
+	out := []string{message.T(lang, "witness.kept", k.Size, last)}
+	for _, typ := range slices.Sorted(maps.Keys(k.Types)) {
+		out = append(out, message.T(lang, "witness.type", k.Types[typ], message.Line(typ)))
+	}
+	if k.Problem != "" {
+		out = append(out, message.T(lang, "witness.kept.problem", message.Line(k.Problem)))
 	}
 	return out
 }

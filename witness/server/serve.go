@@ -25,6 +25,8 @@ func (w *Witness) Serve(ctx context.Context, l net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
+	stop := w.startKeeping(ctx)
+	defer stop()
 	var broken error
 	select {
 	case err := <-served:
@@ -42,4 +44,21 @@ func (w *Witness) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return broken
+}
+
+// startKeeping mirrors logs where that is asked for; stop ends it and waits.
+func (w *Witness) startKeeping(ctx context.Context) (stop func()) {
+	if len(w.o.Keep) == 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.keeping(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }

@@ -37,6 +37,7 @@ import (
 
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/witness"
 )
 
@@ -51,6 +52,7 @@ type Options struct {
 	Dir  string           // its state
 	Name string           // of its key, where one has to be made; else it must be that
 	Logs []string         // verifier keys of the logs it watches
+	Keep []store.Reader   // where the logs are published, to be mirrored; none: they are not
 	Now  func() time.Time // nil: time.Now
 	Log  *slog.Logger     // nil: silent
 }
@@ -58,12 +60,13 @@ type Options struct {
 // Witness is an open witness. It is an http.Handler whose methods may be called
 // from many goroutines.
 type Witness struct {
-	o    Options
-	key  *manifest.Cosigner
-	logs map[string][]note.Verifier // by origin
-	db   *bbolt.DB
-	mux  *http.ServeMux
-	busy chan struct{} // a token for each request under way
+	o     Options
+	key   *manifest.Cosigner
+	logs  map[string][]note.Verifier // by origin
+	db    *bbolt.DB
+	mux   *http.ServeMux
+	busy  chan struct{} // a token for each request under way
+	grown chan struct{} // a log was cosigned
 
 	journaling sync.Mutex
 	failing    sync.Once
@@ -85,13 +88,16 @@ func Open(o Options) (*Witness, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Witness{o: o, logs: map[string][]note.Verifier{}, mux: http.NewServeMux(), busy: make(chan struct{}, maxBusy), broken: make(chan struct{})}
+	w := &Witness{o: o, logs: map[string][]note.Verifier{}, mux: http.NewServeMux(), busy: make(chan struct{}, maxBusy), broken: make(chan struct{}), grown: make(chan struct{}, 1)}
 	for _, vkey := range o.Logs {
 		v, err := manifest.ParseKey(vkey)
 		if err != nil {
 			return nil, fmt.Errorf("watch log: %w: give the line that custodock key show prints", err)
 		}
 		w.logs[v.Name()] = append(w.logs[v.Name()], v)
+	}
+	if err := w.checkKeep(); err != nil {
+		return nil, err
 	}
 	var err error
 	if w.key, err = Key(o.Dir, o.Name); err != nil {
@@ -287,6 +293,10 @@ func (w *Witness) cosign(body []byte) ([]byte, error) {
 	told, err := w.remember(req, c, at)
 	for _, event := range told { // it is durable, so it may be told
 		w.write(event)
+		select {
+		case w.grown <- struct{}{}:
+		default:
+		}
 	}
 	if err != nil {
 		return nil, err

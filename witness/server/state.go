@@ -46,7 +46,8 @@ func openDB(dir string) (*bbolt.DB, error) {
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(headBucket)
 		_, err2 := tx.CreateBucketIfNotExists(evidenceBucket)
-		return errors.Join(err, err2)
+		_, err3 := tx.CreateBucketIfNotExists(keptBucket)
+		return errors.Join(err, err2, err3)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open witness state %s: %w", dir, err), db.Close())
@@ -115,11 +116,24 @@ func verdict(req witness.Request, c manifest.Checkpoint, head Head, root tlog.Ha
 }
 
 func putHead(tx *bbolt.Tx, c manifest.Checkpoint, msg []byte, at time.Time) error {
-	value, err := json.Marshal(Head{Size: c.Size, Root: c.Root.String(), Time: at.UTC(), Checkpoint: msg})
+	return putJSON(tx, headBucket, c.Origin, Head{Size: c.Size, Root: c.Root.String(), Time: at.UTC(), Checkpoint: msg})
+}
+
+func putJSON(tx *bbolt.Tx, bucket []byte, key string, v any) error {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return tx.Bucket(headBucket).Put([]byte(c.Origin), value)
+	return tx.Bucket(bucket).Put([]byte(key), b)
+}
+
+// getJSON leaves v as it is where nothing is known.
+func getJSON(tx *bbolt.Tx, bucket []byte, key string, v any) error {
+	b := tx.Bucket(bucket).Get([]byte(key))
+	if b == nil {
+		return nil
+	}
+	return json.Unmarshal(b, v)
 }
 
 // judge says what stands against a checkpoint, nil for nothing.
@@ -142,11 +156,7 @@ func judge(req witness.Request, c manifest.Checkpoint, head Head, root tlog.Hash
 
 // headOf is the newest checkpoint of a log, the zero Head where none was cosigned.
 func headOf(tx *bbolt.Tx, origin string) (h Head, root tlog.Hash, err error) {
-	b := tx.Bucket(headBucket).Get([]byte(origin))
-	if b == nil {
-		return Head{}, root, nil
-	}
-	if err = json.Unmarshal(b, &h); err == nil {
+	if err = getJSON(tx, headBucket, origin, &h); err == nil && h.Checkpoint != nil {
 		root, err = tlog.ParseHash(h.Root)
 	}
 	if err != nil {
