@@ -124,9 +124,7 @@ func (s *server) routes() []route {
 		onGet(pathEvents, s.events),
 		onPost(pathClips, s.clips),
 		onPost(pathIngest, s.ingest),
-		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) {
-			return d.Status(ctx)
-		})),
+		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) { return d.Status(ctx) })),
 		onPost(pathChanged, answer(s, func(ctx context.Context, _ empty) (empty, error) {
 			return empty{}, d.Changed(ctx)
 		})),
@@ -153,9 +151,7 @@ func (s *server) routes() []route {
 			b, err := d.Prove(ctx, q.What)
 			return bytesAnswer{b}, err
 		})),
-		onPost(pathAnchor, answer(s, func(ctx context.Context, _ empty) (ingest.AnchorView, error) {
-			return d.Anchor(ctx)
-		})),
+		onPost(pathAnchor, answer(s, func(ctx context.Context, _ empty) (ingest.AnchorView, error) { return d.Anchor(ctx) })),
 		onPost(pathReceipt, answer(s, func(ctx context.Context, q what) (ingest.ReceiptView, error) {
 			return d.Receipt(ctx, q.What)
 		})),

@@ -233,7 +233,7 @@ func (s *Station) stampBy(ctx context.Context, t configs.TSA, data []byte) (seal
 	if err != nil {
 		return sealed{}, fmt.Errorf("time stamp of %s is refused: %w", t.Called(), err)
 	}
-	return sealed{reply: reply, roots: roots.text, name: t.Called(), time: st.Time, until: until}, nil
+	return sealed{reply: reply, roots: roots.text, name: t.Called(), time: st.Time, until: until, accuracy: st.Accuracy}, nil
 }
 
 // lockTurn takes the token of a one-place channel unless ctx ends first.

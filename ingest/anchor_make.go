@@ -32,6 +32,7 @@ type sealed struct {
 	roots       []byte // PEM
 	name        string
 	time, until time.Time
+	accuracy    time.Duration
 }
 
 // makeAnchor has the newest publishable checkpoint cosigned and stamped, writes
@@ -117,7 +118,7 @@ func (s *Station) begun(ctx context.Context, size int64, ours []byte) (a sealed,
 			continue
 		}
 		if until, err := st.Chain(roots.roots); err == nil {
-			return sealed{checkpoint: note, reply: reply, roots: roots.text, name: t.Called(), time: st.Time, until: until}, nil
+			return sealed{checkpoint: note, reply: reply, roots: roots.text, name: t.Called(), time: st.Time, until: until, accuracy: st.Accuracy}, nil
 		}
 	}
 	return a, nil
@@ -202,6 +203,7 @@ func (s *Station) enterAnchor(ctx context.Context, size int64, a sealed) (entere
 		}
 		fields["tsr"], fields["tsa"], fields["roots"] = digestOf(a.reply), a.name, digestOf(a.roots)
 		fields["time"], fields["until"] = formatTime(a.time), formatTime(a.until)
+		fields["error_ms"] = (a.accuracy + time.Millisecond - 1).Milliseconds()
 	}
 	err = s.commit(ctx, func(tx *ledger.Tx) error {
 		e, err := s.append(tx, manifest.Draft{Type: "log.anchor", Actor: "dock", Fields: fields})

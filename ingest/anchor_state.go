@@ -27,6 +27,7 @@ type anchor struct {
 	TSA    string    `json:"tsa,omitempty"`
 	Roots  string    `json:"roots,omitempty"`
 	Time   time.Time `json:"time,omitzero"`
+	Error  int64     `json:"error_ms,omitempty"` // of Time
 	Until  time.Time `json:"until,omitzero"`
 }
 
@@ -35,6 +36,7 @@ func anchorOf(e manifest.Entry) anchor {
 		N: e.N, SHA256: e.Fields.Str("sha256"), TSR: e.Fields.Str("tsr"), TSA: e.Fields.Str("tsa"), Roots: e.Fields.Str("roots"),
 	}
 	a.Size, _ = e.Fields.Int("size")
+	a.Error, _ = e.Fields.Int("error_ms")
 	a.Time, _ = time.Parse(entryTime, e.Fields.Str("time"))
 	a.Until, _ = time.Parse(entryTime, e.Fields.Str("until"))
 	return a
@@ -113,8 +115,8 @@ func (s *Station) between(n int64) (after, before time.Time, err error) {
 			if err := decode(v, &a); err != nil {
 				return err
 			}
-			if a.Size > n {
-				before = a.Time
+			if a.Size > n && a.TSR != "" {
+				before = a.Time.Add(time.Duration(a.Error) * time.Millisecond)
 			}
 		}
 		cur.Seek(key(n))
@@ -123,7 +125,9 @@ func (s *Station) between(n int64) (after, before time.Time, err error) {
 			if err := decode(v, &a); err != nil {
 				return err
 			}
-			after = a.Time
+			if a.TSR != "" {
+				after = a.Time.Add(-time.Duration(a.Error) * time.Millisecond)
+			}
 		}
 		return nil
 	})

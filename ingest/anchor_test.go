@@ -94,14 +94,15 @@ func TestAnchor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after, before, err := s.between(n); err != nil || !after.IsZero() || !before.Equal(got.Time) {
+	if after, before, err := s.between(n); err != nil || !after.IsZero() || !before.Equal(got.Time.Add(1500*time.Millisecond)) {
 		t.Errorf("clip %d between %s and %s, %v", n, after, before, err)
 	}
 	write(t, filepath.Join(cam, "b.mp4"), "b")
 	_, results = take(t, s, cam, clip.Tags{})
 	anchors = anchorsIn(t, s)
 	n, _ = parseClip(s.log, results["b.mp4"].Clip)
-	if after, before, err := s.between(n); len(anchors) != 2 || err != nil || !after.Equal(got.Time) || !before.Equal(anchors[1].Time) {
+	if after, before, err := s.between(n); len(anchors) != 2 || err != nil || !after.Equal(got.Time.Add(-1500*time.Millisecond)) ||
+		!before.Equal(anchors[1].Time.Add(1500*time.Millisecond)) {
 		t.Errorf("clip %d between %s and %s, %v", n, after, before, err)
 	}
 }

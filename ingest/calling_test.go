@@ -54,7 +54,7 @@ func TestAlarmCommand(t *testing.T) {
 	clock, ticks := evening(), make(chan time.Time)
 	var off atomic.Int64
 	s, _ := daemon(t, func(o *Options) {
-		o.Now, o.ticks = clock.now, ticks
+		o.Now, o.ticks, o.sinceBoot = clock.now, ticks, clock.up
 		o.Clock = func() manifest.Clock { return manifest.Clock{Source: "system", Synced: true, ErrorMS: off.Load()} }
 		o.Config.Alarms.Command = []string{"/bin/sh", "-c", `cat >"$0"`, path}
 	})

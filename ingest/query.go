@@ -143,6 +143,9 @@ func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
 		return ClipDetail{}, err
 	}
 	d := ClipDetail{ClipView: s.view(r), Leaf: r.Leaf, Freed: s.freed(r)}
+	if d.NotBefore, d.NotAfter, err = s.between(r.N); err != nil {
+		return d, err
+	}
 	size := s.ledger.Size()
 	for _, n := range r.Entries {
 		if n >= size {

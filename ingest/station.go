@@ -49,6 +49,7 @@ type Options struct {
 	after func(time.Duration) <-chan time.Time // of who calls a person; nil is time.After
 	ticks <-chan time.Time                     // of the watchman; nil for one a minute
 
+	sinceBoot   func() time.Duration                 // a clock that nobody can set; nil asks the kernel
 	anchorAfter func(time.Duration) <-chan time.Time // of the loop that has the log stamped; nil is time.After
 
 	diskSpace func() (free, whole uint64, err error) // of the state's disk; nil asks the kernel
@@ -113,6 +114,7 @@ type Station struct {
 	contacts *contacts // of the places where devices come and go
 	erasing  erasing
 	anchors  anchoring
+	steady   steadiness
 
 	witnessing witnessing
 
@@ -217,6 +219,7 @@ func (s *Station) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open log %s: %w", id.log, err)
 	}
+	s.rememberNewest()
 	if err := s.checkStores(ctx); err != nil && !s.o.recovering {
 		return err
 	}

@@ -229,8 +229,13 @@ type Custody struct {
 // ClipDetail is everything known of a clip, its custody line by line.
 type ClipDetail struct {
 	ClipView
-	Leaf    string    `json:"leaf"`  // hex leaf hash of its clip.ingested
-	Freed   bool      `json:"freed"` // the stores hold it so that its camera need not
+	Leaf  string `json:"leaf"`  // hex leaf hash of its clip.ingested
+	Freed bool   `json:"freed"` // the stores hold it so that its camera need not
+
+	// Between which time stamps its clip.ingested stands, zero where none is known.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	NotAfter  time.Time `json:"not_after,omitzero"`
+
 	Custody []Custody `json:"custody"`
 }
 

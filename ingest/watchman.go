@@ -34,6 +34,7 @@ func (s *Station) watch(ctx context.Context) error {
 		ticks = t.C
 	}
 	for {
+		s.judgeJumps(ctx)
 		s.patrol()
 		s.change.wake()
 		select {

@@ -1,6 +1,7 @@
 package stamp
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -97,6 +98,44 @@ func TestPurpose(t *testing.T) {
 		}
 		if err := forStamps(cert); (err == nil) != c.good {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestNames: what is signed must name the certificate, by whichever digest.
+func TestNames(t *testing.T) {
+	reply, err := os.ReadFile("testdata/reply.tsr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Parse(reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type id struct {
+		Digest []byte
+	}
+	attr := func(oid asn1.ObjectIdentifier, digest []byte) attributes {
+		der, err := asn1.Marshal(struct{ Certs []id }{[]id{{digest}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return attributes{{Type: oid, Values: []asn1.RawValue{{FullBytes: der}}}}
+	}
+	right, old := sum(crypto.SHA256, s.signer.Raw), sum(crypto.SHA1, s.signer.Raw)
+	for name, c := range map[string]struct {
+		attrs attributes
+		good  bool
+	}{
+		"by SHA-256":           {attr(oidSigningCertV2, right), true},
+		"by SHA-1, as of old":  {attr(oidSigningCert, old), true},
+		"another certificate":  {attr(oidSigningCertV2, sum(crypto.SHA256, []byte("x"))), false},
+		"another one by SHA-1": {attr(oidSigningCert, right), false},
+		"none at all":          {nil, false},
+		"twice":                {append(attr(oidSigningCertV2, right), attr(oidSigningCertV2, right)...), false},
+	} {
+		if err := c.attrs.names(s.signer); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

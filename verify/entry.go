@@ -27,6 +27,9 @@ type entry struct {
 	version string
 	target  string // log of the entry whose record is erased
 	targetN int64
+	tsr     string // of a log.anchor, as the two below
+	roots   string
+	time    string
 	raw     []byte
 }
 
@@ -87,6 +90,12 @@ func (e *entry) field(key string, v value) {
 		e.store, _ = v.text()
 	case "version":
 		e.version, _ = v.text()
+	case "tsr":
+		e.tsr, _ = v.text()
+	case "roots":
+		e.roots, _ = v.text()
+	case "time":
+		e.time, _ = v.text()
 	case "stored":
 		_ = v.object(func(key string, v value) error {
 			if key == "sha256" {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
 )
 
@@ -37,9 +38,10 @@ func (w *widths) below(n int) []int {
 // files is what stands in a store for one log, as far as names tell.
 type files struct {
 	partial     map[tileKey]*widths
-	checkpoints []int64 // sizes, ascending
-	stamps      []int64 // sizes of the checkpoints that have a time stamp
-	records     []int64 // first entries of the record files, ascending
+	checkpoints []int64       // sizes, ascending
+	stamps      []int64       // sizes of the checkpoints that have a time stamp
+	records     []int64       // first entries of the record files, ascending
+	roots       []clip.Digest // of the files of roots under tsa/
 }
 
 // list sorts the names under log/ and record/ and reports what belongs to no
@@ -87,6 +89,14 @@ func (f *files) addLog(rest string, size int64) bool {
 			f.stamps = append(f.stamps, n)
 		case ok:
 			f.checkpoints = append(f.checkpoints, n)
+		}
+		return ok
+	}
+	if s, ok := strings.CutPrefix(rest, "tsa/"); ok {
+		s, ok := strings.CutSuffix(s, ".pem")
+		d, err := clip.ParseDigest(s)
+		if ok = ok && err == nil; ok {
+			f.roots = append(f.roots, d)
 		}
 		return ok
 	}

@@ -46,6 +46,7 @@ type index struct {
 	absent   []absence
 	wrong    map[int64]string // the first thing wrong with a clip
 	problems []Problem        // with what names no single clip
+	times    *timeline        // nil without time stamps
 }
 
 func newIndex(r *run, bad map[int64]string) *index {

@@ -21,7 +21,12 @@ type scan struct {
 	roots    map[int64]tlog.Hash // of published older checkpoints, as found
 	index    *index
 	records  *records
+	anchors  []anchored
 	problems []Problem
+	newest   struct { // checkpoint that was kept for its cosignatures or its stamp
+		path string
+		note []byte
+	}
 }
 
 // log checks all that stands under log/ and record/ for this log and returns
@@ -202,6 +207,9 @@ func (s *scan) entry(e entry, leaf tlog.Hash) {
 			s.records.blind(e.n, e.n+1)
 		}
 		return
+	}
+	if e.typ == "log.anchor" {
+		s.anchors = append(s.anchors, anchorOf(e))
 	}
 	about := s.index.add(e, leaf)
 	if s.records != nil && !e.record.IsZero() && !s.records.entry(e) {

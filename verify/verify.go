@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/stamp"
 	"github.com/custodock/custodock/store"
 )
 
@@ -57,6 +58,9 @@ type Options struct {
 	StoreName string
 	// Spool is a folder where objects that are not stored yet are looked for.
 	Spool string
+	// Roots are those of time-stamp authorities. nil: the chains of stamps are
+	// not checked, and it is said so.
+	Roots *stamp.Roots
 	// Clips are the names to report; empty means all, and then everything
 	// else in the store is read too.
 	Clips []string
@@ -81,6 +85,14 @@ type Result struct {
 	SHA256  string `json:"sha256"`
 	Result  string `json:"result"`
 	Problem string `json:"problem"`
+
+	// Between which time stamps its entry stands, zero where none is known, with
+	// the accuracy of the authorities taken off and added.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	NotAfter  time.Time `json:"not_after,omitzero"`
+	// Until is when the certificates behind NotAfter, and those that renew it, end.
+	Until     time.Time `json:"stamp_until,omitzero"`
+	Authority string    `json:"stamp_by,omitempty"` // of NotAfter
 }
 
 // Problem is something wrong with a file.
@@ -99,13 +111,17 @@ type Report struct {
 	RecordErased int       `json:"record_erased"`
 	Missing      int       `json:"missing"`
 	Mismatch     int       `json:"mismatch"`
-	Orphans      int       `json:"orphans"` // whole objects that no entry of this log names
-	Bytes        int64     `json:"bytes"`   // of objects hashed
+	Orphans      int       `json:"orphans"`           // whole objects that no entry of this log names
+	Stamped      int       `json:"stamped,omitempty"` // clips that stand before a time stamp
+	Stamps       int       `json:"stamps,omitempty"`  // time stamps that hold
+	Bytes        int64     `json:"bytes"`             // of objects hashed
 	Problems     []Problem `json:"problems,omitempty"`
 	Unchecked    []string  `json:"unchecked,omitempty"` // logs beside this one, which need keys of their own
 	Seconds      float64   `json:"seconds"`
 	Cosigned     int64     `json:"cosigned,omitempty"`   // entries that are cosigned as Options.Policy wants
 	CosignedAt   time.Time `json:"cosigned_at,omitzero"` // by the clock of the last of those witnesses
+
+	Authorities []Authority `json:"authorities,omitempty"` // of the time stamps
 }
 
 func (r *Report) add(file, format string, args ...any) {
@@ -114,6 +130,9 @@ func (r *Report) add(file, format string, args ...any) {
 
 func (r *Report) count(res Result) {
 	r.Clips++
+	if !res.NotAfter.IsZero() {
+		r.Stamped++
+	}
 	switch res.Result {
 	case OK:
 		r.OK++

@@ -66,6 +66,7 @@ func (a *app) showText(d ingest.ClipDetail) string {
 	s.put("path", pathOf(d.ClipView))
 	s.put("device", d.Device)
 	s.put("ingested", d.Ingested.Local().Format(time.RFC3339))
+	s.put("stamped", a.between(d.NotBefore, d.NotAfter))
 	s.put("same_as", d.SameAs)
 	s.put("span", a.span(d.ClipView))
 	s.put("media", mediaText(d.Media))

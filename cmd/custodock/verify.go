@@ -26,6 +26,7 @@ type verifyCall struct {
 	key, from    string
 	policyFile   string
 	policy       *manifest.Policy // nil: none is wanted
+	roots        string // file
 	all          bool
 	clips, files []string
 }
@@ -50,6 +51,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
 	cmd.Flags().StringVar(&c.policyFile, "policy", "", a.say("flag.policy"))
+	cmd.Flags().StringVar(&c.roots, "tsa-roots", "", a.say("flag.tsa_roots"))
 	return cmd
 }
 
@@ -91,13 +93,19 @@ func (c *verifyCall) sort(args []string) error {
 // verify proves what was asked from the dock's own stores, or from --from with
 // --key, for which no state is opened.
 func (a *app) verify(ctx context.Context, c verifyCall) error {
+	roots, err := tsaRoots(c.roots)
+	if err != nil {
+		return err
+	}
 	p := a.newVerifyPrinter()
+	p.named = len(c.clips)+len(c.files) > 0
 	if c.key != "" {
 		o, done, err := a.foreign(ctx, c)
 		if err != nil {
 			return err
 		}
 		defer done()
+		o.Roots = roots
 		return p.run(ctx, []verify.Options{o}, c)
 	}
 	stores, done, err := a.own(ctx)
@@ -108,6 +116,9 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	defer done()
+	for i := range stores {
+		stores[i].Roots = roots
+	}
 	return p.run(ctx, stores, c)
 }
 
@@ -231,6 +242,10 @@ func add(a, b verify.Report) verify.Report {
 	a.Missing += b.Missing
 	a.Mismatch += b.Mismatch
 	a.Orphans = max(a.Orphans, b.Orphans)
+	a.Stamped += b.Stamped
+	if a.Stamps == 0 {
+		a.Stamps, a.Authorities = b.Stamps, b.Authorities
+	}
 	a.Bytes += b.Bytes
 	a.Problems = append(a.Problems, b.Problems...)
 	a.Unchecked = append(a.Unchecked, b.Unchecked...)

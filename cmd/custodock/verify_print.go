@@ -21,6 +21,7 @@ type verifyPrinter struct {
 	order []string // of the results, each by clip and digest
 	worst map[string]verify.Result
 	drawn bool // a progress line stands on the terminal
+	named bool // clips or files were, and each is told of in full
 }
 
 func (a *app) newVerifyPrinter() *verifyPrinter {
@@ -127,9 +128,12 @@ func (p *verifyPrinter) collect(r verify.Result) error {
 
 // flush prints the collected results and counts them afresh.
 func (p *verifyPrinter) flush(total *verify.Report) error {
-	total.Clips, total.OK, total.Disposed, total.RecordErased, total.Missing, total.Mismatch = len(p.order), 0, 0, 0, 0, 0
+	total.Clips, total.OK, total.Disposed, total.RecordErased, total.Missing, total.Mismatch, total.Stamped = len(p.order), 0, 0, 0, 0, 0, 0
 	for _, name := range p.order {
 		r := p.worst[name]
+		if !r.NotAfter.IsZero() {
+			total.Stamped++
+		}
 		switch r.Result {
 		case verify.OK:
 			total.OK++
@@ -165,7 +169,11 @@ func (p *verifyPrinter) print(r verify.Result) error {
 	if r.Problem != "" {
 		line += "  " + message.Line(r.Problem)
 	}
-	_, err := fmt.Fprintln(p.a.out, line)
+	line += "\n"
+	if p.named {
+		line += p.stampLine(r)
+	}
+	_, err := fmt.Fprint(p.a.out, line)
 	return err
 }
 
@@ -202,6 +210,9 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 		if err := p.a.println(p.a.sayN("verify.orphans", r.Orphans)); err != nil {
 			return err
 		}
+	}
+	if err := p.stamps(r); err != nil {
+		return err
 	}
 	proved := r.OK + r.Disposed + r.RecordErased
 	switch {
