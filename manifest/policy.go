@@ -171,7 +171,7 @@ func (p *Policy) defined(name string) bool {
 
 func (p *Policy) group(args []string) error {
 	if len(args) < 3 || len(p.groups) == maxPolicyNames {
-		return errors.New("write: group NAME all|any|NUMBER MEMBER...")
+		return errors.New("write: group NAME all|any|NUMBER MEMBER…")
 	}
 	name, count, members := args[0], args[1], args[2:]
 	if err := p.fresh(name); err != nil {

@@ -230,7 +230,7 @@ func TestStrangers(t *testing.T) {
 		has    string
 	}{
 		"captive portal":      {func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "<html>\x1b[2JWelcome") }, "no cosignature by"},
-		"redirect":            {func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "http://127.0.0.1:1/", 307) }, "correct its url"},
+		"redirect":            {func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect) }, "correct its url"},
 		"another's line":      {func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(theirs) }, "no cosignature by"},
 		"its name, other key": {func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(mistaken) }, "no cosignature by"},
 		"endless": {func(rw http.ResponseWriter, _ *http.Request) {
@@ -240,10 +240,10 @@ func TestStrangers(t *testing.T) {
 				}
 			}
 		}, "more than 65536 bytes"},
-		"forbidden":           {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no\x1b[2J", 403) }, `403 "no\x1b[2J"`},
-		"busy":                {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "later", 503) }, "asked again"},
-		"unproved first":      {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no", 422) }, "422"},
-		"conflict of no size": {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "5", 409) }, "409"},
+		"forbidden":           {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no\x1b[2J", http.StatusForbidden) }, `403 "no\x1b[2J"`},
+		"busy":                {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "later", http.StatusServiceUnavailable) }, "asked again"},
+		"unproved first":      {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no", http.StatusUnprocessableEntity) }, "422"},
+		"conflict of no size": {func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "5", http.StatusConflict) }, "409"},
 		"size of no number":   {size("07\n"), "409"},
 		"size below zero":     {size("-1\n"), "409"},
 		"the same size":       {size("0\n"), "says that it has it"},

@@ -26,7 +26,7 @@ type verifyCall struct {
 	key, from    string
 	policyFile   string
 	policy       *manifest.Policy // nil: none is wanted
-	roots        string // file
+	roots        string           // file
 	all          bool
 	clips, files []string
 }
