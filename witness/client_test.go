@@ -229,8 +229,10 @@ func TestStrangers(t *testing.T) {
 		answer http.HandlerFunc
 		has    string
 	}{
-		"captive portal":      {func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "<html>\x1b[2JWelcome") }, "no cosignature by"},
-		"redirect":            {func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect) }, "correct its url"},
+		"captive portal": {func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "<html>\x1b[2JWelcome") }, "no cosignature by"},
+		"redirect": {func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+		}, "correct its url"},
 		"another's line":      {func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(theirs) }, "no cosignature by"},
 		"its name, other key": {func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(mistaken) }, "no cosignature by"},
 		"endless": {func(rw http.ResponseWriter, _ *http.Request) {

@@ -227,7 +227,7 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 		return err
 	}
 	if r.Cosigned > 0 {
-		if err := p.a.println(p.a.say("verify.policy", r.Cosigned, r.CosignedAt.Local().Format(time.DateTime))); err != nil {
+		if err := p.a.println(p.a.say("verify.policy", r.Cosigned, r.Size, r.CosignedAt.Local().Format(time.DateTime))); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ var englishWitness = map[string]string{
 	"status.cosigned.never":   "Witnesses: never cosigned as is wanted.",
 	"status.uncosigned":       "Witness %s did not cosign: %s",
 	"err.unwitnessed":         "cosignatures of witnesses are missing",
-	"verify.policy":           "Cosigned as the policy wants: %d entries, at %s.",
+	"verify.policy":           "Cosigned as the policy wants: %d of %d entries, at %s.",
 	"witness.kept":            "%d entries kept, the last of %s",
 	"witness.type":            "%d × %s",
 	"witness.kept.problem":    "Not all of it is kept: %s",

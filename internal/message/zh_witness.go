@@ -25,7 +25,7 @@ var chineseWitness = map[string]string{
 	"status.cosigned.never":   "见证：从未取得所需的签名。",
 	"status.uncosigned":       "见证 %s 未签名：%s",
 	"err.unwitnessed":         "缺少见证签名",
-	"verify.policy":           "见证签名符合策略：%d 条，时间 %s。",
+	"verify.policy":           "见证签名符合策略：%d 条（共 %d 条），时间 %s。",
 	"witness.kept":            "已留存 %d 条，最后一条时间 %s",
 	"witness.type":            "%d 条 %s",
 	"witness.kept.problem":    "未能全部留存：%s",
