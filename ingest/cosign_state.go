@@ -3,6 +3,8 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +89,36 @@ func (s *Station) cosignedSo() (*CosignedView, error) {
 		return nil, err
 	}
 	return &v, nil
+}
+
+// cosignedSize is how many entries the newest anchor has under cosignatures that are
+// wanted now, 0 when it lacks some. It believes the checkpoint alone.
+func (s *Station) cosignedSize() int64 {
+	a, err := s.lastAnchor(false)
+	if err != nil {
+		return 0
+	}
+	msg, err := os.ReadFile(filepath.Join(s.state, filepath.FromSlash(manifest.LogPath(s.log, checkpointName(a.Size)))))
+	if err != nil {
+		return 0
+	}
+	text, err := policyText(s.conf().Witnesses)
+	if err != nil {
+		return 0
+	}
+	policy, err := manifest.ParsePolicy([]byte(text))
+	if err != nil {
+		return 0
+	}
+	key, err := manifest.ParseKey(s.vkey)
+	if err != nil {
+		return 0
+	}
+	c, _, err := policy.Check(msg, key)
+	if err != nil || c.Size != a.Size {
+		return 0
+	}
+	return c.Size
 }
 
 // judgeWitnesses raises what witnesses say of this log and ends what is over. It

@@ -31,6 +31,7 @@ var englishWitness = map[string]string{
 	"witness.kept.problem":    "Not all of it is kept: %s",
 	"flag.keep":               "mirror tiles and entries of the logs, without records, out of --from",
 	"flag.keep.from":          "store where the logs to keep are published: file:///path or s3://…; may be given again",
+	"erase.why.uncosigned":    "witnesses did not cosign the log yet",
 	"witness.ready":           "Witness %s watches %d logs on %s.",
 	"witness.page":            "Witness",
 	"witness.log":             "Log",

@@ -31,6 +31,7 @@ var chineseWitness = map[string]string{
 	"witness.kept.problem":    "未能全部留存：%s",
 	"flag.keep":               "从 --from 留存日志的哈希块和条目，不含记录",
 	"flag.keep.from":          "发布所要留存日志的存储：file:///路径 或 s3://…；可重复给出",
+	"erase.why.uncosigned":    "日志尚未取得见证签名",
 	"witness.ready":           "见证 %s 正在见证 %d 个日志，地址 %s。",
 	"witness.page":            "见证",
 	"witness.log":             "日志",
