@@ -68,7 +68,8 @@ type Config struct {
 	Profiles   string   `yaml:"profiles"`    // folder of the admin's own device profiles; "" is none
 	Unknown    string   `yaml:"unknown"`     // UnknownHold or UnknownTake
 
-	AnchorEvery Duration `yaml:"anchor_every"` // between two time stamps of a log that grows
+	Witnesses   Witnesses `yaml:"witnesses"`    // who cosigns the log
+	AnchorEvery Duration  `yaml:"anchor_every"` // between two time stamps of a log that grows
 }
 
 // Drop is a folder that files are copied into.

@@ -33,11 +33,12 @@ func TestExampleIsTheDefault(t *testing.T) {
 	want := Default()
 	want.Stores, want.Drops, want.Bays, want.Hooks, want.Devices = []Store{}, []Drop{}, []Bay{}, []Hook{}, []Device{}
 	want.Alarms.Command, want.TSA = []string{}, []TSA{}
+	want.Witnesses.List = []Witness{}
 	want.Access.Officer.Users, want.Access.Admin.Users, want.Access.Auditor.Users = []string{}, []string{}, []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish tsa anchor_every zone sm3 matters profiles unknown devices", " ") {
+	for key := range strings.SplitSeq("log authority key lang stores copies scrub keep alarms access roots drops bays mounter usb board policy erase reread_days stall reserve publish tsa anchor_every zone sm3 matters profiles unknown devices witnesses", " ") {
 		if !strings.Contains(string(Example()), "\n"+key+":") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -64,12 +65,13 @@ func TestLoad(t *testing.T) {
 			"alarms: {command: [/usr/bin/page, '-q'], queue_age: 1h, late: 2h, clock: 1s, camera_clock: 5m, disk: 5}",
 			"access: {officer: {users: [li], groups: []}, admin: {groups: [wheel]}, auditor: {users: [], groups: []}}",
 			"roots: [/mnt]", "drops: [{path: /srv/drop}, {path: /srv/two, quiet: 2m, bay: desk}]",
-			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "erase: {mode: after-days, days: 14}", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
+			"bays: [{name: bay-01, path: 1-1.4}]", "mounter: /run/m/s", "usb: {guard: bays, vendor: ['0603:8611']}", "board: '[::1]:80'", "policy: central", "erase: {mode: after-days, days: 14, cosigned: true}", "reread_days: 7", "stall: 90s", "reserve: 1GiB",
 			"tsa: [{url: 'https://tsa.example.org:8443/tsr', roots: /etc/root.pem}, {name: b, url: 'http://h/', roots: /etc/b.pem, policy: 1.2.3}]", "anchor_every: 10m",
 			"publish: 500ms", "zone: Asia/Shanghai", "sm3: true", "matters: /etc/m.yaml", "profiles: /", "unknown: take",
 			"hooks: [{profile: a11, clock: [/usr/bin/ask, '-q']}, {profile: zoom, unlock: [/usr/bin/open], timeout: 1m}]",
 			"devices: [{id: c017, match: {fs_uuid: 5F3A-1B2C, label: X, serial: '0123', profile_id: P7}, collectors: [{person: 李雷, badge: '013370', unit: u}]," +
 				" unit: Patrol 3, zone: '+08:00', profile: a11, bay: bay-01}]",
+			"witnesses: {list: [{name: a, key: " + witnessOfTest + ", url: 'https://h/w'}], quorum: 1}",
 		}, "\n"), func(c *Config) {
 			*c = Config{
 				Log: "dk3v9q", Authority: "dock.example.org", Key: "/nowhere/key", Lang: "zh",
@@ -83,7 +85,7 @@ func TestLoad(t *testing.T) {
 					Auditor: Members{Users: []string{}, Groups: []string{}}},
 				Roots: []string{"/mnt"},
 				Drops: []Drop{{Path: "/srv/drop", Quiet: DefaultQuiet}, {Path: "/srv/two", Quiet: 2 * time.Minute, Bay: "desk"}},
-				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", Erase: Erase{Mode: EraseAfterDays, Days: 14}, RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
+				Bays:  []Bay{{Name: "bay-01", Path: "1-1.4"}}, Mounter: "/run/m/s", USB: USB{Guard: "bays", Vendor: []string{"0603:8611"}}, Board: "[::1]:80", Policy: "central", Erase: Erase{Mode: EraseAfterDays, Days: 14, Cosigned: true}, RereadDays: 7, Stall: 90 * time.Second, Reserve: 1 << 30,
 				TSA:         []TSA{{URL: "https://tsa.example.org:8443/tsr", Roots: "/etc/root.pem"}, {Name: "b", URL: "http://h/", Roots: "/etc/b.pem", Policy: "1.2.3"}},
 				AnchorEvery: 10 * time.Minute,
 				Publish:     500 * time.Millisecond, Zone: "Asia/Shanghai", SM3: true, Matters: "/etc/m.yaml", Profiles: "/", Unknown: UnknownTake,
@@ -92,6 +94,7 @@ func TestLoad(t *testing.T) {
 				Devices: []Device{{ID: "c017", Match: Match{FSUUID: "5F3A-1B2C", Label: "X", Serial: "0123", ProfileID: "P7"},
 					Collectors: []Collector{{Person: "李雷", Badge: "013370", Unit: "u"}},
 					Unit:       "Patrol 3", Zone: "+08:00", Profile: "a11", Bay: "bay-01"}},
+				Witnesses: Witnesses{List: []Witness{{Name: "a", Key: witnessOfTest, URL: "https://h/w"}}, Quorum: 1},
 			}
 		}},
 	}
@@ -163,6 +166,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"erase without days", "erase: {mode: after-days}\n", 1, 9, "1 to 3650"},
 		{"erase days of another mode", "erase:\n  mode: manual\n  days: 3\n", 3, 9, "remove them"},
 		{"erase without reading back", "scrub: {days: 0}\nerase: {mode: manual}\n", 2, 15, "nothing is read back"},
+		{"erase cosigned by nobody", "erase: {cosigned: true}\n", 1, 19, "without witnesses"},
 		{"erase mistyped", "erase: {mod: manual}\n", 1, 9, "unknown key"},
 		{"board", "board: 8630\n", 1, 8, "must be text"},
 		{"board port", "board: localhost:99999\n", 1, 8, "host:port"},
@@ -219,6 +223,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"profiles that are not there", "profiles: /no/such\n", 1, 11, "make it"},
 		{"collector", "devices: [{id: c1, match: {label: x}, collectors: [{unit: u}]}]\n", 1, 53, "person or badge"},
 		{"escape", "devices: [{id: c1, match: {label: \"\\e[2J\"}}]\n", 1, 35, "printable"},
+		{"two kinds of witnesses", "witnesses: {policy: /p, quorum: 1}\n", 1, 21, "or the file"},
+		{"relative policy", "witnesses: {policy: p}\n", 1, 21, "clean absolute"},
+		{"policy that is not there", "witnesses: {policy: /no/such}\n", 1, 21, "write the policy"},
+		{"quorum of nobody", "witnesses: {quorum: 1}\n", 1, 21, "0 for all"},
+		{"witness without a name", "witnesses: {list: [{key: k}]}\n", 1, 21, "its own"},
+		{"witness called none", "witnesses: {list: [{name: none}]}\n", 1, 27, "its own"},
+		{"witness key", "witnesses: {list: [{name: a, key: k}]}\n", 1, 35, "custodock witness key"},
+		{"witness url", "witnesses: {list: [{name: a, key: " + witnessOfTest + ", url: 'http://u:p@h'}]}\n", 1, 113, "without a password"},
 		{"relative key", "key: key\n", 1, 6, "absolute"},
 		{"key is a folder", "key: /\n", 1, 6, "regular file"},
 	}
@@ -239,6 +251,8 @@ func TestLoadRefuses(t *testing.T) {
 		})
 	}
 }
+
+const witnessOfTest = "witness.example/w+5f3a1b2c+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 func TestProfilesOfTheAdmin(t *testing.T) {
 	dir := t.TempDir()

@@ -14,6 +14,9 @@ const (
 type Erase struct {
 	Mode string `yaml:"mode"`
 	Days int    `yaml:"days"` // of EraseAfterDays, since the file was taken in
+	// Cosigned wants the entries that prove a clip under a checkpoint that witnesses
+	// cosigned as they are to.
+	Cosigned bool `yaml:"cosigned"`
 }
 
 func (c *Config) checkErase(d *Document) error {
@@ -26,6 +29,8 @@ func (c *Config) checkErase(d *Document) error {
 		return d.Errorf("erase.days", "erase.days %d with mode %s; days are of mode %s, remove them", e.Days, e.Mode, EraseAfterDays)
 	case e.Mode != EraseNever && c.Scrub.Days == 0:
 		return d.Errorf("erase.mode", "erase.mode %s while scrub.days is 0; nothing is read back then, so nothing could ever be erased", e.Mode)
+	case e.Cosigned && !c.Witnesses.Any():
+		return d.Errorf("erase.cosigned", "erase.cosigned without witnesses; name some under witnesses, or nothing could ever be erased")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func Load(file string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	for _, check := range []func(*Document) error{c.checkSecrets, c.checkProfiles} {
+	for _, check := range []func(*Document) error{c.checkSecrets, c.checkProfiles, c.checkPolicy} {
 		if err := check(d); err != nil {
 			return Config{}, err
 		}
@@ -58,7 +58,7 @@ func parse(file string, data []byte) (Config, *Document, error) {
 	}
 	c.settleHooks(d)
 	for _, check := range []func(*Document) error{
-		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkHooks, c.checkDevices, c.checkAlarms, c.checkAccess, c.checkErase, c.checkTSA,
+		c.checkIdentity, c.checkRules, c.checkStores, c.checkFolders, c.checkBays, c.checkUSB, c.checkHooks, c.checkDevices, c.checkAlarms, c.checkAccess, c.checkErase, c.checkTSA, c.checkWitnesses,
 	} {
 		if err := check(d); err != nil {
 			return Config{}, nil, err

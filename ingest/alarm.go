@@ -19,9 +19,9 @@ import (
 
 // alarmCodes are all alarms, the gravest first: screens have room for a few.
 var alarmCodes = []string{
-	"stopped", "log_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "erase_back", "erase_differs", "late",
+	"stopped", "log_forked", "witness_forked", "state_read_only", "disk_full", "clip_mismatch", "clip_lost", "erase_back", "erase_differs", "late",
 	"store_denied", "store_no_bucket", "store_unlocked", "store_skewed", "store_stranger", "store_full", "store_unreachable",
-	"store_waits_consent", "queue_old", "tsa_silent", "clock_jumped", "clock_off", "disk_low", "camera_clock", "usb_refused", "source_changed", HoldSame, HoldUnknown, "device_differs",
+	"store_waits_consent", "queue_old", "witness_silent", "tsa_silent", "clock_jumped", "clock_off", "disk_low", "camera_clock", "usb_refused", "source_changed", HoldSame, HoldUnknown, "device_differs",
 	"device_gone", "device_hangs", "device_unreadable", "device_error",
 	"config_bad", "alarm_command",
 }
@@ -103,7 +103,7 @@ func (a *alarms) about(code string, args ...string) (Alarm, bool) {
 // counts is no part of it: it stays the same alarm when the count changes.
 func alarmKey(code string, args []string) string {
 	switch {
-	case code == "late" || code == "clock_off" || code == "clock_jumped":
+	case code == "late" || code == "clock_off" || code == "clock_jumped" || code == "witness_silent":
 		args = nil
 	case (code == "device_error" || code == "camera_clock" || code == "erase_differs") && len(args) > 1:
 		args = args[:1]

@@ -59,7 +59,7 @@ func (a *anchoring) init() {
 }
 
 // anchored reports whether there is anybody to ask.
-func (s *Station) anchored() bool { return len(s.conf().TSA) > 0 || s.o.Cosign != nil }
+func (s *Station) anchored() bool { return len(s.conf().TSA) > 0 || s.cosigner() != nil }
 
 // anchorAlways gives the log its time stamps until ctx ends: after each docking,
 // and in the configured time when it grew. It waits for nobody but whom it asks,
@@ -116,14 +116,15 @@ func (s *Station) anchorDue(ctx context.Context) error {
 	}
 	defer func() { <-s.anchors.turn }()
 	since, err := s.unanchored()
-	if err != nil || since.IsZero() {
+	late := err == nil && since.IsZero()
+	if err != nil || late && !s.uncosigned() {
 		return err
 	}
-	_, err = s.makeAnchor(ctx)
+	_, err = s.makeAnchor(ctx, late)
 	switch {
 	case err == nil:
 		s.alarms.clear("tsa_silent")
-	case ctx.Err() == nil && s.now().Sub(since) >= silentAfter:
+	case ctx.Err() == nil && !late && len(s.conf().TSA) > 0 && s.now().Sub(since) >= silentAfter:
 		s.alarms.raise("tsa_silent", fmt.Errorf("the log has had no time stamp since %s: %w", formatTime(since), err), s.now())
 	}
 	s.change.wake()
@@ -157,11 +158,14 @@ func (s *Station) Anchor(ctx context.Context) (AnchorView, error) {
 	if err != nil {
 		return AnchorView{}, err
 	}
-	made := !since.IsZero()
+	late := since.IsZero()
+	made := !late || s.uncosigned()
 	var a anchor
 	if made {
-		a, err = s.makeAnchor(ctx)
-	} else {
+		a, err = s.makeAnchor(ctx, late)
+	}
+	if !made || late && errors.Is(err, manifest.ErrUnwitnessed) {
+		made = false
 		a, err = s.lastAnchor(len(s.conf().TSA) > 0)
 	}
 	if err != nil {

@@ -42,7 +42,10 @@ type sealed struct {
 //     is made of them;
 //  2. the entry log.anchor names them: the next publishing brings both to each
 //     store, whatever it missed.
-func (s *Station) makeAnchor(ctx context.Context) (anchor, error) {
+//
+// With late the log has not grown and lacks cosignatures: unless they come now,
+// nothing is made.
+func (s *Station) makeAnchor(ctx context.Context, late bool) (anchor, error) {
 	if err := s.healthy(); err != nil {
 		return anchor{}, err
 	}
@@ -58,8 +61,12 @@ func (s *Station) makeAnchor(ctx context.Context) (anchor, error) {
 	if err != nil {
 		return anchor{}, err
 	}
+	var lacking error
 	if a.checkpoint == nil {
-		a.checkpoint = s.cosign(ctx, size, note)
+		a.checkpoint, lacking = s.cosign(ctx, size, note)
+	}
+	if lacking != nil && late {
+		return anchor{}, lacking
 	}
 	var silent error
 	if a.reply == nil {
@@ -67,7 +74,9 @@ func (s *Station) makeAnchor(ctx context.Context) (anchor, error) {
 	}
 	cosigned := len(a.checkpoint) > len(note)
 	switch {
-	case a.reply != nil, cosigned && s.grown(size):
+	case a.reply != nil, lacking == nil && cosigned && (late || s.grown(size)):
+	case lacking != nil && len(s.conf().TSA) == 0:
+		return anchor{}, lacking
 	case silent == nil:
 		return anchor{}, errUncosigned
 	default:
@@ -115,24 +124,28 @@ func (s *Station) begun(ctx context.Context, size int64, ours []byte) (a sealed,
 	return a, nil
 }
 
-// cosign asks the witnesses. What they give is used, how many of them it is; what
-// is not our checkpoint with more lines is not.
-func (s *Station) cosign(ctx context.Context, size int64, note []byte) []byte {
-	if s.o.Cosign == nil {
-		return note
+// cosign asks the witnesses. What they give is used; what is not our checkpoint
+// with more lines is not. The error says that there are fewer than are wanted.
+func (s *Station) cosign(ctx context.Context, size int64, note []byte) (msg []byte, lacking error) {
+	ask := s.cosigner()
+	if ask == nil {
+		return note, nil
 	}
-	more, err := s.o.Cosign(ctx, size, note)
+	more, err := ask(ctx, size, note)
 	if err != nil {
 		s.logger.Warn("cosign", "stage", "anchor", "size", size, "err", err)
 	}
+	if errors.Is(err, manifest.ErrUnwitnessed) {
+		lacking = err
+	}
 	if len(more) <= len(note) || !bytes.HasPrefix(more, note) {
-		return note
+		return note, lacking
 	}
 	if _, err := s.openCheckpoint(more); err != nil {
 		s.logger.Error("what the witnesses gave is no checkpoint", "stage", "anchor", "size", size, "err", err)
-		return note
+		return note, lacking
 	}
-	return more
+	return more, lacking
 }
 
 func (s *Station) openCheckpoint(note []byte) (manifest.Checkpoint, error) {

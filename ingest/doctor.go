@@ -32,6 +32,7 @@ func (s *Station) Doctor(ctx context.Context) ([]Condition, error) {
 	if c, waiting := s.endedCondition(); waiting {
 		out = append(out, c)
 	}
+	out = append(out, s.witnessConditions()...)
 	out = append(out, s.usbConditions(ctx)...)
 	for _, root := range s.conf().Roots {
 		out = append(out, folderCondition("root", root))

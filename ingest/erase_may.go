@@ -34,6 +34,7 @@ const (
 	whySameDisk    why = "same_disk"   // a store that did is on the dock's own disk
 	whyUnlocked    why = "unlocked"    // or does not lock it long enough
 	whyUnpublished why = "unpublished" // or does not show the log that says so
+	whyUncosigned  why = "uncosigned"  // or witnesses did not cosign that log yet
 	whyClock       why = "clock"       // the dock's clock was not synchronised
 	whyDays        why = "days"        // it is too early
 	whyManual      why = "manual"      // an admin has to say so
@@ -64,7 +65,8 @@ type judgement struct {
 	clock     manifest.Clock
 	order     bool // an admin ordered it
 	witnesses []witness
-	whole     why // for which none may go
+	cosigned  int64 // entries under a checkpoint that has the cosignatures wanted
+	whole     why   // for which none may go
 }
 
 // judge asks what holds for all files of the docking.
@@ -92,6 +94,9 @@ func (d *docking) judge(order bool) judgement {
 	}
 	for _, c := range s.centrals() {
 		j.witnesses = append(j.witnesses, s.witness(c))
+	}
+	if j.cfg.Erase.Cosigned {
+		j.cosigned = s.cosignedSize()
 	}
 	return j
 }

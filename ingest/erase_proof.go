@@ -64,7 +64,7 @@ func (j judgement) proved(r row) why {
 			return whyDamaged
 		}
 	}
-	order := []why{whyUnconfirmed, whySameDisk, whyUnlocked, whyClock, whyUnpublished}
+	order := []why{whyUnconfirmed, whySameDisk, whyUnlocked, whyClock, whyUnpublished, whyUncosigned}
 	have, nearest := 0, whyUnconfirmed
 	for _, p := range j.witnesses {
 		reason := j.proves(p, r)
@@ -110,6 +110,9 @@ func (j judgement) proves(p witness, r row) why {
 	}
 	if p.shown <= max(r.N, proof.Entry) {
 		return whyUnpublished
+	}
+	if j.cfg.Erase.Cosigned && j.cosigned <= max(r.N, proof.Entry) {
+		return whyUncosigned
 	}
 	return ""
 }

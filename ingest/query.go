@@ -28,6 +28,10 @@ func (s *Station) Status(_ context.Context) (Status, error) {
 		Log: s.log, Authority: s.authority, Size: s.ledger.Size(), Published: s.published(),
 		PID: os.Getpid(), Daemon: s.o.Daemon, Bays: s.bayStatus(), Alarms: s.alarms.list(), Reserve: int64(s.conf().Reserve),
 	}
+	var err error
+	if st.Cosigned, err = s.cosignedSo(); err != nil {
+		return st, stateError(s.state, err)
+	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(s.state, &fs); err != nil {
 		return st, stateError(s.state, err)

@@ -122,6 +122,8 @@ type Station struct {
 	anchors  anchoring
 	steady   steadiness
 
+	witnessing witnessing
+
 	reconfiguring sync.Mutex
 	reconfigured  broadcast // another configuration is in force
 
@@ -244,6 +246,9 @@ func (s *Station) adapt(cfg configs.Config) (configs.Config, error) {
 		cfg.Drops[i].Path = resolved(drop.Path)
 	}
 	cfg.Stores = storeList(s.state, cfg)
+	if err := checkWitnesses(cfg.Witnesses); err != nil {
+		return cfg, err
+	}
 	reserve, err := reserveOn(s.state, int64(cfg.Reserve))
 	cfg.Reserve = configs.Size(reserve)
 	return cfg, err
@@ -304,6 +309,7 @@ func (s *Station) Close() error {
 
 func (s *Station) close() error {
 	s.stopWork()
+	s.witnessing.close()
 	var errs []error
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close())

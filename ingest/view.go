@@ -87,6 +87,8 @@ type Status struct {
 	Alarms    []Alarm       `json:"alarms"`
 	DiskFree  int64         `json:"disk_free"` // bytes on the state's filesystem
 	Reserve   int64         `json:"reserve"`   // bytes kept free for the manifest
+
+	Cosigned *CosignedView `json:"cosigned,omitempty"` // nil where no witness was asked
 }
 
 // The states of a bay.

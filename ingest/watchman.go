@@ -58,6 +58,7 @@ func (s *Station) patrol() {
 	s.judgeQueues()
 	s.judgeClock()
 	s.judgeErasing()
+	s.judgeWitnesses()
 	if len(s.conf().Alarms.Command) == 0 {
 		s.alarms.clear("alarm_command")
 	}

@@ -82,6 +82,7 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 	if len(sealings) > 0 {
 		s.index.times = newTimeline(sealings)
 	}
+	s.cosignedBy(s.newest.path, s.newest.note)
 	return s.rootFiles(ctx)
 }
 
@@ -151,6 +152,8 @@ func (s *scan) prefix(e *evidence, rooted bool) {
 		e.add(e.path, "is signed and has %d entries, the newest checkpoint only %d: the log was cut short", e.size, s.head.Checkpoint.Size)
 	case rooted && c.Root != s.roots[e.size]:
 		e.add(e.path, "is signed, but the log had another history: it is forked")
+	default:
+		s.newest.path, s.newest.note = e.path, e.note // sizes ascend
 	}
 	e.note, e.holds = nil, e.holds && len(e.problems) == 0
 }

@@ -26,6 +26,10 @@ type scan struct {
 
 	outside    int64 // entries made while no endorsement was in force
 	outsideWhy string
+	newest     struct { // checkpoint that was kept for its cosignatures or its stamp
+		path string
+		note []byte
+	}
 }
 
 // log checks all that stands under log/ and record/ for this log and returns

@@ -41,6 +41,7 @@ type packed struct {
 	leaves  map[string]string // hex, of entries that are proved
 	erased  map[string]bool   // entries whose record was erased
 	wrong   map[string]string // the first thing wrong with a clip
+	judged  map[string]bool   // checkpoints that were held against the policy
 }
 
 // pack proves an evidence package without any store.
@@ -54,7 +55,7 @@ func (r *run) pack(ctx context.Context, dir string) error {
 		run: r, dir: dir, log: log, key: v,
 		sums: map[string]clip.Digest{}, sizes: map[string]int64{}, data: map[string][]string{},
 		entries: map[string]manifest.Entry{}, leaves: map[string]string{},
-		erased: map[string]bool{}, wrong: map[string]string{},
+		erased: map[string]bool{}, wrong: map[string]string{}, judged: map[string]bool{},
 	}
 	if err := p.read(ctx); err != nil {
 		return err
@@ -253,6 +254,7 @@ func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
 	if err != nil {
 		return e, tlog.Hash{}, err
 	}
+	p.cosignedBy("proofs/"+name+".tlog-proof", proof.Checkpoint)
 	if proof.Index != e.N {
 		return e, tlog.Hash{}, fmt.Errorf("its proof is of entry %d", proof.Index)
 	}

@@ -67,6 +67,8 @@ type Options struct {
 	// Clips are the names to report; empty means all, and then everything
 	// else in the store is read too.
 	Clips []string
+	// Policy says which witnesses must have cosigned; nil asks for none.
+	Policy *manifest.Policy
 	// Workers is the number of files read at once, by default one a core.
 	Workers int
 	// Progress is called from one goroutine after each clip.
@@ -120,6 +122,8 @@ type Report struct {
 	Unchecked    []string  `json:"unchecked,omitempty"` // logs beside this one, which need keys of their own
 	Authority    string    `json:"authority,omitempty"` // that answers for the key, where one was asked
 	Seconds      float64   `json:"seconds"`
+	Cosigned     int64     `json:"cosigned,omitempty"`   // entries that are cosigned as Options.Policy wants
+	CosignedAt   time.Time `json:"cosigned_at,omitzero"` // by the clock of the last of those witnesses
 
 	Authorities []Stamper `json:"authorities,omitempty"` // of the time stamps
 }

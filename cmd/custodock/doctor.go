@@ -168,7 +168,7 @@ func (a *app) conditionText(c ingest.Condition) (text, mend string) {
 	if mend = a.sentence(c, found+".do"); mend == "" || c.OK {
 		return text, message.Line(c.Mend)
 	}
-	if c.Code == "store" || c.Code == "state" || c.Code == "inspect" || found == "lost" {
+	if c.Code == "store" || c.Code == "witness" || c.Code == "state" || c.Code == "inspect" || found == "lost" {
 		mend += a.say("colon") + message.Line(c.Mend) // the cause, which only the dock knows
 	}
 	return text, mend

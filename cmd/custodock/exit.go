@@ -16,6 +16,7 @@ import (
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/verify"
+	"github.com/custodock/custodock/witness"
 )
 
 // The exit codes.
@@ -63,6 +64,7 @@ func usagef(format string, args ...any) error {
 
 // codeOf sorts an error into an exit code.
 func codeOf(err error) int {
+	var partly *witness.PartlyError
 	switch {
 	case err == nil:
 		return exitDone
@@ -73,6 +75,8 @@ func codeOf(err error) int {
 	case errors.Is(err, errKeyForm), errors.Is(err, errUnproved), errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
 		errors.Is(err, manifest.ErrUntrusted), errors.Is(err, manifest.ErrForked):
 		return exitMismatch
+	case errors.As(err, &partly):
+		return exitPartly
 	case errors.Is(err, access.ErrDenied):
 		return exitDenied
 	}
@@ -98,6 +102,7 @@ var known = []struct {
 	{ingest.ErrFull, "err.full"},
 	{store.ErrFull, "err.store_full"},
 	{manifest.ErrForked, "err.forked"},
+	{manifest.ErrUnwitnessed, "err.unwitnessed"},
 	{manifest.ErrUntrusted, "err.key"},
 	{verify.ErrMismatch, "err.mismatch"},
 	{manifest.ErrMalformed, "err.mismatch"},

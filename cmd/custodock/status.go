@@ -76,6 +76,7 @@ func (a *app) printStatus(s ingest.Status) error {
 		fmt.Fprintln(&b, a.say("status.nodaemon"))
 	}
 	fmt.Fprintln(&b, a.say("status.disk", message.Size(s.DiskFree), message.Size(s.Reserve)))
+	b.WriteString(a.cosigned(s.Cosigned))
 	b.WriteByte('\n')
 	b.WriteString(a.bays(s.Bays))
 	b.WriteByte('\n')

@@ -25,7 +25,9 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 type verifyCall struct {
 	key, from    string
 	revoked      string // file
-	roots        string // file
+	policyFile   string
+	policy       *manifest.Policy // nil: none is wanted
+	roots        string           // file
 	all          bool
 	clips, files []string
 }
@@ -40,6 +42,9 @@ func (a *app) verifyCmd() *cobra.Command {
 			if err := c.sort(args); err != nil {
 				return err
 			}
+			if err := c.readPolicy(); err != nil {
+				return err
+			}
 			return a.verify(cmd.Context(), c)
 		},
 	}
@@ -47,6 +52,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.key, "key", "", a.say("flag.key"))
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
 	cmd.Flags().StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
+	cmd.Flags().StringVar(&c.policyFile, "policy", "", a.say("flag.policy"))
 	cmd.Flags().StringVar(&c.roots, "tsa-roots", "", a.say("flag.tsa_roots"))
 	return cmd
 }
@@ -173,6 +179,7 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(verify.Result) error) (verify.Report, error) {
 	var total verify.Report
 	var bad error
+	o.Policy = c.policy
 	if len(c.files) == 0 || len(c.clips) > 0 {
 		o.Clips = c.clips
 		report, err := verify.Store(ctx, o, each)
@@ -254,5 +261,13 @@ func add(a, b verify.Report) verify.Report {
 	a.Problems = append(a.Problems, b.Problems...)
 	a.Unchecked = append(a.Unchecked, b.Unchecked...)
 	a.Seconds += b.Seconds
+	return leastCosigned(a, b)
+}
+
+// leastCosigned has in a what of both is cosigned.
+func leastCosigned(a, b verify.Report) verify.Report {
+	if a.Cosigned == 0 || b.Cosigned != 0 && b.Cosigned < a.Cosigned {
+		a.Cosigned, a.CosignedAt = b.Cosigned, b.CosignedAt
+	}
 	return a
 }

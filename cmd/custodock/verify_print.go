@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 
@@ -71,6 +72,7 @@ func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c veri
 		total.Bytes += report.Bytes
 		total.Seconds += report.Seconds
 		total.Orphans += report.Orphans
+		total = leastCosigned(total, report)
 	}
 	if len(stores) > 1 {
 		if err := p.flush(&total); err != nil {
@@ -225,6 +227,11 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 	default:
 		_, err := fmt.Fprintln(p.a.out, p.a.say("verify.bad", proved, r.Clips, r.Missing, r.Mismatch))
 		return err
+	}
+	if r.Cosigned > 0 {
+		if err := p.a.println(p.a.say("verify.policy", r.Cosigned, r.Size, r.CosignedAt.Local().Format(time.DateTime))); err != nil {
+			return err
+		}
 	}
 	return p.a.println(p.a.sayN("verify.good", r.Clips, r.Size, message.Line(r.Origin), message.Size(r.Bytes)))
 }

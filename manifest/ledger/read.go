@@ -221,6 +221,22 @@ func (l *Ledger) Prove(n int64) ([]byte, error) {
 	return p.Encode(), nil
 }
 
+// ProveFrom returns the consistency proof (RFC 6962, 2.1.2) from the first old
+// entries to the first size, both at most Size.
+func (l *Ledger) ProveFrom(old, size int64) (proof tlog.TreeProof, err error) {
+	if old < 1 || old > size || size > l.Size() {
+		return nil, fmt.Errorf("prove %d entries from %d: %w: there are %d", size, old, ErrNoEntry, l.Size())
+	}
+	err = l.view(func(tx *bbolt.Tx) (err error) {
+		proof, err = tlog.ProveTree(size, old, rows(tx))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prove %d entries from %d: %w", size, old, err)
+	}
+	return proof, nil
+}
+
 // lock takes the token of a one-place channel unless ctx ends first.
 func lock(ctx context.Context, c chan struct{}) error {
 	select {
