@@ -4,13 +4,13 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // verify.sh and VERIFY.md
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -36,6 +36,8 @@ type Options struct {
 	Key     string           // the log's verifier key
 	Clips   []string         // names of clips of that log
 	Dir     string           // made, or empty
+	Zip     bool             // a file is made instead, Dir with .zip at its end
+	Left    []string         // other parts of the recordings of Clips, which are not taken along
 	Version string           // of this program, for bag-info.txt
 	Now     func() time.Time // nil: time.Now
 }
@@ -45,7 +47,10 @@ type writer struct {
 	Options
 	bag     *bag
 	head    verify.Head
+	hashes  tlog.HashReader // of the published tree
+	anchor  anchor
 	clips   map[string]bool // asked for; true once its entry was seen
+	run     *manifest.Entry // the run.started that the entry being sifted was made in
 	entries []manifest.Entry
 	erased  map[int64]bool // entries of ours whose record an entry says is erased
 	records map[int64][]byte
@@ -53,10 +58,10 @@ type writer struct {
 
 // Write makes a package of clips: their objects, their clip.ingested entries
 // and every statement about them that the published log holds, with a proof
-// for each, and the records of these entries and of no others. The log is
-// checked on the way, and each object is hashed; what does not match is a
-// *verify.MismatchError. After an error Dir holds an unfinished package, which
-// no verifier accepts. When Write returns nil the package is on the disk.
+// for each under one checkpoint, and the records of these entries and of no
+// others. The log is checked on the way, and each object is hashed while it is
+// copied; what does not match is a *verify.MismatchError. After an error there is
+// no package. When Write returns nil it is on the disk, whole.
 func Write(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -68,28 +73,16 @@ func Write(ctx context.Context, o Options) error {
 	if len(w.clips) == 0 {
 		return errors.New("write package: no clips; name at least one")
 	}
-	if err := vacant(o.Dir); err != nil {
+	if err := o.Vacant(); err != nil {
 		return fmt.Errorf("write package: %w", err)
 	}
 	if err := w.collect(ctx); err != nil {
 		return fmt.Errorf("write package: %w", err)
 	}
 	if err := w.write(ctx); err != nil {
-		return fmt.Errorf("write package %s: %w", o.Dir, err)
+		return fmt.Errorf("write package %s: %w", o.Place(), err)
 	}
 	return nil
-}
-
-// vacant refuses to mix a package with anything else.
-func vacant(dir string) error {
-	names, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil && len(names) > 0 {
-		return fmt.Errorf("folder %s is not empty; name a new one", dir)
-	}
-	return err
 }
 
 // collect reads the log once and keeps what is about the clips.
@@ -106,11 +99,21 @@ func (w *writer) collect(ctx context.Context) (err error) {
 			return fmt.Errorf("%q is no clip in the published log of %s", name, w.head.Checkpoint.Origin)
 		}
 	}
+	slices.SortFunc(w.entries, func(a, b manifest.Entry) int { return cmp.Compare(a.N, b.N) })
+	w.hashes = manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
+	if err := w.findAnchor(ctx, w.entries[len(w.entries)-1].N+1); err != nil {
+		return err
+	}
 	return w.readRecords(ctx)
 }
 
+// sift keeps an entry that is about the clips, and with each that says when a
+// clip came or left the one that says by which program.
 func (w *writer) sift(e manifest.Entry) {
 	switch e.Type {
+	case "run.started":
+		w.run = &e
+		return
 	case "clip.ingested":
 		if _, wanted := w.clips[e.Name()]; !wanted {
 			return
@@ -128,23 +131,32 @@ func (w *writer) sift(e manifest.Entry) {
 			return
 		}
 	}
+	if w.run != nil && (e.Type == "clip.ingested" || e.Type == "clip.exported") {
+		w.entries = append(w.entries, *w.run)
+		w.run = nil
+	}
 	w.entries = append(w.entries, e)
 }
 
-func (w *writer) write(ctx context.Context) (err error) {
-	if w.bag, err = newBag(w.Dir); err != nil {
+func (w *writer) write(ctx context.Context) error {
+	b, err := w.openBox(w.entries[len(w.entries)-1].T)
+	if err != nil {
 		return err
 	}
-	prove := manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
+	defer b.discard()
+	w.bag = newBag(b)
 	for _, e := range w.entries {
 		if e.Type == "clip.ingested" {
 			if err := w.writeClip(ctx, e); err != nil {
 				return err
 			}
 		}
-		if err := w.writeEntry(e, prove); err != nil {
+		if err := w.writeEntry(e); err != nil {
 			return err
 		}
+	}
+	if err := w.writeLog(); err != nil {
+		return err
 	}
 	if err := w.bag.write("VERIFY.md", guide, filePerm); err != nil {
 		return err
@@ -155,12 +167,28 @@ func (w *writer) write(ctx context.Context) (err error) {
 	return w.bag.finish(w.info())
 }
 
-func (w *writer) writeEntry(e manifest.Entry, prove tlog.HashReader) error {
-	hashes, err := tlog.ProveRecord(w.head.Checkpoint.Size, e.N, prove)
+// writeLog adds the checkpoint, what vouches for it, and the key.
+func (w *writer) writeLog() error {
+	if err := w.bag.write("log/key", []byte(strings.TrimSpace(w.Key)+"\n"), filePerm); err != nil {
+		return err
+	}
+	if err := w.bag.write("log/checkpoint", w.anchor.note, filePerm); err != nil {
+		return err
+	}
+	for _, s := range w.anchor.stamps {
+		if err := w.bag.write(s.name, s.data, filePerm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeEntry(e manifest.Entry) error {
+	hashes, err := tlog.ProveRecord(w.anchor.Size, e.N, w.hashes)
 	if err != nil {
 		return fmt.Errorf("prove entry %d: %w", e.N, err)
 	}
-	proof := manifest.Proof{Index: e.N, Hashes: hashes, Checkpoint: w.head.Note}
+	proof := manifest.Proof{Index: e.N, Hashes: hashes, Checkpoint: w.anchor.note}
 	if err := w.bag.write("entries/"+e.Name()+".json", e.Raw, filePerm); err != nil {
 		return err
 	}
@@ -189,7 +217,7 @@ func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 	defer func() { _ = in.Close() }()
 	name := "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
 	sum, err := w.bag.copy(ctx, name, in)
-	if err == nil && sum != digest {
+	if err == nil && sum.SHA256 != digest {
 		err = &verify.MismatchError{Cause: fmt.Sprintf("%s: its object has other bytes than its name says", e.Name())}
 	}
 	return err
@@ -203,5 +231,8 @@ func (w *writer) info() string {
 			text += "External-Identifier: " + e.Name() + "\n"
 		}
 	}
-	return text + fmt.Sprintf("Custodock-Log: %s\nCustodock-Log-Size: %d\n", w.head.Checkpoint.Origin, w.head.Checkpoint.Size)
+	for _, name := range w.Left {
+		text += "Custodock-Left-Out: " + name + "\n"
+	}
+	return text + fmt.Sprintf("Custodock-Log: %s\nCustodock-Log-Size: %d\n", w.anchor.Origin, w.anchor.Size)
 }

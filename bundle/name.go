@@ -19,13 +19,18 @@ func safeName(record []byte, clipName string) string {
 	if json.Unmarshal(record, &said) != nil || said.Path == "" {
 		return clipName
 	}
-	name := strings.Map(func(r rune) rune {
+	return plainName(path.Base(said.Path))
+}
+
+// plainName is a name that every file system keeps and no shell misreads.
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
 			return r
 		}
 		return '_'
-	}, path.Base(said.Path))
+	}, name)
 	// A hidden name would be overlooked, one with a hyphen taken for an option;
 	// Windows drops dots at the end.
 	name = strings.TrimRight(name, ".")

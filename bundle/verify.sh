@@ -42,8 +42,9 @@ for f in **/*; do
     data/*/*/*) refuse "$f is not a file of a package" ;;
     data/*/*) payload+=("$f") ;;
     bagit.txt | bag-info.txt | manifest-sha256.txt | VERIFY.md | verify.sh) tags+=("$f") ;;
-    entries/*/* | proofs/*/* | records/*/*) refuse "$f is not a file of a package" ;;
-    entries/*.json | records/*.json | proofs/*.tlog-proof) tags+=("$f") ;;
+    certificate.html | certificate.pdf | log/key | log/checkpoint) tags+=("$f") ;;
+    entries/*/* | proofs/*/* | records/*/* | log/*/*) refuse "$f is not a file of a package" ;;
+    entries/*.json | records/*.json | proofs/*.tlog-proof | log/checkpoint*.tsr) tags+=("$f") ;;
     *) refuse "$f is not a file of a package" ;;
   esac
 done
@@ -143,6 +144,8 @@ proved() {
   local end=$i
   [[ ${#lines[@]} -ge $((end + 6)) && -z ${lines[end]} && ${lines[end + 1]} == "$origin" ]] || return 1
   [[ ${lines[end + 2]} =~ $number && ${lines[end + 3]} =~ $b32 && -z ${lines[end + 4]} ]] || return 1
+  printf -v text '%s\n' "${lines[@]:end+1}"
+  [[ $text == "$note" ]] || return 1
   printf -v text '%s\n' "${lines[@]:end+1:3}"
   signed "$text" "${lines[@]:end+5}" || return 1
   size=${lines[end + 2]}
@@ -164,6 +167,18 @@ proved() {
   unbase64 "${lines[end + 3]}"
   [[ $sn -eq 0 && $r == "$hex" ]]
 }
+
+# There is one checkpoint, which every proof repeats, and each time stamp is over
+# its bytes. Who gave the stamp is for openssl ts -verify, with the authority's
+# certificates.
+[[ -f log/checkpoint ]] || refuse "log/checkpoint is missing"
+mapfile -t lines <log/checkpoint
+printf -v note '%s\n' "${lines[@]}"
+[[ ${#note} -eq ${bytes[log/checkpoint]} ]] || refuse "log/checkpoint is no checkpoint"
+for f in log/*.tsr; do
+  hex=$(xxd -p "$f")
+  [[ ${hex//$'\n'/} == *"${sum[log/checkpoint]}"* ]] || refuse "$f is no time stamp over log/checkpoint"
+done
 
 # Part three: every entry is one line of the JSON that the log allows, and its
 # proof holds. Objects are at most one level deep, so without them what is left
@@ -226,7 +241,7 @@ for name in "${!type[@]}"; do
       [[ ${bytes[${files[0]}]} == "${length[$name]}" ]] || refuse "${files[0]} has another size than clip $name"
       clips=$((clips + 1))
       ;;
-    record.erased) ;;
+    record.erased | run.started) ;;
     *)
       of=${about[$name]}
       [[ -n $of && ${type[$of]-} == clip.ingested ]] || refuse "entries/$name.json is about no clip of this package"

@@ -22,6 +22,7 @@ func (p *packed) relate(names []string) {
 			}
 		case "record.erased":
 			p.eraser(name, e)
+		case "run.started": // the program that the clips came or left with
 		default:
 			p.statement(name, e)
 		}
@@ -34,7 +35,7 @@ func (p *packed) relate(names []string) {
 	for _, file := range slices.Sorted(keys(p.sums)) {
 		dir, name, nested := strings.Cut(file, "/")
 		ext := map[string]string{"entries": ".json", "records": ".json", "proofs": ".tlog-proof"}[dir]
-		if !nested || dir == "data" {
+		if !nested || dir == "data" || dir == "log" {
 			continue
 		}
 		name, ok := strings.CutSuffix(name, ext)

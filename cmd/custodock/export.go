@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +20,9 @@ import (
 func (a *app) exportCmd() *cobra.Command {
 	var r ingest.ExportRequest
 	var out string
+	var zip bool
 	cmd := &cobra.Command{
-		Use:   "export CLIP…|--case C -o DIR --reason R --for WHO",
+		Use:   "export CLIP…|--case C -o DIR --reason R --for WHO [--zip]",
 		Short: a.say("cmd.export"),
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,12 +35,17 @@ func (a *app) exportCmd() *cobra.Command {
 			case r.Reason == "" || r.For == "":
 				return usagef("say why and for whom with --reason and --for: both are recorded")
 			}
-			return a.export(cmd.Context(), r, out)
+			dir, err := filepath.Abs(out)
+			if err != nil {
+				return fmt.Errorf("export to %s: %w", message.Safe(out), err)
+			}
+			return a.export(cmd.Context(), r, bundle.Options{Dir: dir, Zip: zip, Version: version(), Now: a.now})
 		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&r.Case, "case", "", a.say("flag.export.case"))
 	fl.StringVarP(&out, "output", "o", "", a.say("flag.output"))
+	fl.BoolVar(&zip, "zip", false, a.say("flag.zip"))
 	fl.StringVar(&r.Reason, "reason", "", a.say("flag.reason.export"))
 	fl.StringVar(&r.For, "for", "", a.say("flag.for"))
 	return cmd
@@ -47,16 +53,43 @@ func (a *app) exportCmd() *cobra.Command {
 
 // export records first that the clips leave, publishes that, and then writes
 // them: a package that was made and not recorded must not exist.
-func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) error {
-	dir, err := freshDir(out)
+func (a *app) export(ctx context.Context, r ingest.ExportRequest, o bundle.Options) error {
+	if err := o.Vacant(); err != nil {
+		return fmt.Errorf("export: %w", bare(err))
+	}
+	from, err := a.release(ctx, r, &o)
+	if from != nil {
+		defer func() { _ = from.Close() }()
+	}
 	if err != nil {
 		return err
 	}
-	var key string
-	var clips []string
-	var from reader
+	if len(o.Clips) == 0 {
+		return fmt.Errorf("export case %s: %w in it", message.Safe(r.Case), ingest.ErrNoClip)
+	}
+	if err := bundle.Write(ctx, o); err != nil {
+		return err
+	}
+	if a.flags.json {
+		return a.printJSON(map[string]any{"dir": o.Place(), "clips": o.Clips, "left_out": append([]string{}, o.Left...), "key": o.Key})
+	}
+	for _, name := range o.Left {
+		if err := a.println(a.say("export.left", name)); err != nil {
+			return err
+		}
+	}
+	check := a.say("export.check", shellQuote(o.Place()), shellQuote(o.Key))
+	if o.Zip {
+		check = a.say("export.check.zip", shellQuote(o.Place()), shellQuote(o.Key))
+	}
+	return errors.Join(a.println(a.sayN("export.done", len(o.Clips), message.Safe(o.Place()))), a.println(check))
+}
+
+// release asks the dock for the clips: they are in a store that can be read, and
+// that they leave is entered and published when it returns without error.
+func (a *app) release(ctx context.Context, r ingest.ExportRequest, o *bundle.Options) (from reader, err error) {
 	err = a.with(ctx, false, func(desk console.Desk) error {
-		if key, err = desk.Key(ctx); err != nil {
+		if o.Key, err = desk.Key(ctx); err != nil {
 			return err
 		}
 		if err := stored(ctx, desk, r); err != nil {
@@ -65,51 +98,46 @@ func (a *app) export(ctx context.Context, r ingest.ExportRequest, out string) er
 		if _, err = desk.Checkpoint(ctx); err != nil {
 			return err
 		}
-		if from, err = a.shownBy(ctx, key); err != nil {
+		if from, err = a.shownBy(ctx, o.Key); err != nil {
 			return err
 		}
-		if clips, err = desk.Export(ctx, r); err != nil {
+		o.Store = from
+		if o.Clips, err = desk.Export(ctx, r); err != nil {
+			return err
+		}
+		if o.Left, err = leftOut(ctx, desk, o.Clips); err != nil {
 			return err
 		}
 		_, err = desk.Checkpoint(ctx)
 		return err
 	})
-	if from != nil {
-		defer func() { _ = from.Close() }()
-	}
-	if err != nil {
-		return err
-	}
-	if len(clips) == 0 {
-		return fmt.Errorf("export case %s: %w in it", message.Safe(r.Case), ingest.ErrNoClip)
-	}
-	err = bundle.Write(ctx, bundle.Options{Store: from, Key: key, Clips: clips, Dir: dir, Version: version(), Now: a.now})
-	if err != nil {
-		return err
-	}
-	if a.flags.json {
-		return a.printJSON(map[string]any{"dir": dir, "clips": clips, "key": key})
-	}
-	return errors.Join(
-		a.println(a.sayN("export.done", len(clips), message.Safe(dir))),
-		a.println(a.say("export.check", shellQuote(dir), shellQuote(key))),
-	)
+	return from, err
 }
 
-// freshDir is absolute, and holds nothing yet.
-func freshDir(out string) (string, error) {
-	dir, err := filepath.Abs(out)
-	if err != nil {
-		return "", fmt.Errorf("export to %s: %w", message.Safe(out), err)
+// leftOut names the parts of the clips' recordings that are not among them.
+func leftOut(ctx context.Context, desk console.Desk, clips []string) (left []string, err error) {
+	type take struct{ source, folder, role, id string }
+	of := func(c ingest.ClipView) take { return take{c.Source, path.Dir(c.Path), c.Role, c.Tags.Recording.ID} }
+	takes := map[take]bool{}
+	for _, name := range clips {
+		d, err := desk.Show(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if d.Tags.Recording != nil {
+			takes[of(d.ClipView)] = true
+		}
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("export to %s: %w", message.Safe(out), bare(err))
+	if len(takes) == 0 {
+		return nil, nil
 	}
-	if len(entries) > 0 {
-		return "", fmt.Errorf("export to %s: the folder is not empty: name a new one", message.Safe(out))
-	}
-	return dir, nil
+	err = desk.Clips(ctx, ingest.Filter{}, func(c ingest.ClipView) error {
+		if c.Tags.Recording != nil && takes[of(c)] && !slices.Contains(clips, c.Clip) {
+			left = append(left, c.Clip)
+		}
+		return nil
+	})
+	return left, err
 }
 
 // stored refuses clips that no store has yet: their package would have holes.

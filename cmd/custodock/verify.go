@@ -65,7 +65,7 @@ func (c *verifyCall) sort(args []string) error {
 	}
 	loose := ""
 	for _, file := range c.files {
-		if !isFolder(file) {
+		if !isFolder(file) && !verify.IsZip(file) {
 			loose = file
 		}
 	}

@@ -19,8 +19,8 @@ const (
 
 // english and chinese are all sentences, by key.
 var (
-	english = join(englishBase, englishErase, englishReceipt)
-	chinese = join(chineseBase, chineseErase, chineseReceipt)
+	english = join(englishBase, englishErase, englishReceipt, englishPackage)
+	chinese = join(chineseBase, chineseErase, chineseReceipt, chinesePackage)
 )
 
 func join(tables ...map[string]string) map[string]string {
