@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
@@ -39,7 +40,11 @@ type Options struct {
 	Zip     bool             // a file is made instead, Dir with .zip at its end
 	Left    []string         // other parts of the recordings of Clips, which are not taken along
 	Version string           // of this program, for bag-info.txt
-	Now     func() time.Time // nil: time.Now
+	Now     func() time.Time // nil: time.Now; its zone is that of the certificate
+
+	FFmpeg   string      // the program that takes pictures for the certificate, "" for none
+	Chromium string      // the program that prints it, "" for none
+	Problem  func(error) // told, from one goroutine, what the certificate lacks and why; nil is nobody
 }
 
 // writer is one package in the making.
@@ -54,6 +59,8 @@ type writer struct {
 	entries []manifest.Entry
 	erased  map[int64]bool // entries of ours whose record an entry says is erased
 	records map[int64][]byte
+	files   map[string]string        // by clip: where it will be
+	done    map[string]chan struct{} // by clip: closed when it is there
 }
 
 // Write makes a package of clips: their objects, their clip.ingested entries
@@ -138,6 +145,7 @@ func (w *writer) sift(e manifest.Entry) {
 	w.entries = append(w.entries, e)
 }
 
+// write fills the package and makes the certificate meanwhile.
 func (w *writer) write(ctx context.Context) error {
 	b, err := w.openBox(w.entries[len(w.entries)-1].T)
 	if err != nil {
@@ -145,6 +153,54 @@ func (w *writer) write(ctx context.Context) error {
 	}
 	defer b.discard()
 	w.bag = newBag(b)
+	w.files, w.done = map[string]string{}, map[string]chan struct{}{}
+	for _, e := range w.entries {
+		if e.Type == "clip.ingested" {
+			w.files[e.Name()] = "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
+			w.done[e.Name()] = make(chan struct{})
+		}
+	}
+	var page, pdf []byte
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		page, pdf, err = w.certify(ctx)
+		return err
+	})
+	both.Go(func() error { return w.fill(ctx) })
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	if err := w.bag.write("certificate.html", page, filePerm); err != nil {
+		return err
+	}
+	if len(pdf) > 0 {
+		if err := w.bag.write("certificate.pdf", pdf, filePerm); err != nil {
+			return err
+		}
+	}
+	return w.bag.finish(w.info())
+}
+
+// certify makes the certificate, and prints it where that is possible.
+func (w *writer) certify(ctx context.Context) (page, pdf []byte, err error) {
+	if page, err = w.certificate(w.frames(ctx)); err != nil || w.Chromium == "" {
+		return page, nil, err
+	}
+	if pdf, err = w.print(ctx, page); err != nil {
+		w.lacks(fmt.Errorf("print certificate: %w", err))
+		return page, nil, nil
+	}
+	return page, pdf, nil
+}
+
+func (w *writer) lacks(err error) {
+	if w.Problem != nil {
+		w.Problem(err)
+	}
+}
+
+// fill writes everything but the certificate and the lists.
+func (w *writer) fill(ctx context.Context) error {
 	for _, e := range w.entries {
 		if e.Type == "clip.ingested" {
 			if err := w.writeClip(ctx, e); err != nil {
@@ -161,10 +217,7 @@ func (w *writer) write(ctx context.Context) error {
 	if err := w.bag.write("VERIFY.md", guide, filePerm); err != nil {
 		return err
 	}
-	if err := w.bag.write("verify.sh", script, filePerm|0o100); err != nil {
-		return err
-	}
-	return w.bag.finish(w.info())
+	return w.bag.write("verify.sh", script, filePerm|0o100)
 }
 
 // writeLog adds the checkpoint, what vouches for it, and the key.
@@ -215,10 +268,12 @@ func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 		return fmt.Errorf("read object of %s: %w", e.Name(), err)
 	}
 	defer func() { _ = in.Close() }()
-	name := "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
-	sum, err := w.bag.copy(ctx, name, in)
+	sum, err := w.bag.copy(ctx, w.files[e.Name()], in)
 	if err == nil && sum.SHA256 != digest {
 		err = &verify.MismatchError{Cause: fmt.Sprintf("%s: its object has other bytes than its name says", e.Name())}
+	}
+	if err == nil {
+		close(w.done[e.Name()])
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func files(t testing.TB, root string) (names []string) {
 func TestLayout(t *testing.T) {
 	_, dir := pack(t)
 	want := []string{
-		"VERIFY.md", "bag-info.txt", "bagit.txt",
+		"VERIFY.md", "bag-info.txt", "bagit.txt", "certificate.html",
 		"data/dk3v9q-1/___1.MP4", "data/dk3v9q-3/dk3v9q-3",
 		"entries/dk3v9q-0.json", "entries/dk3v9q-1.json", "entries/dk3v9q-3.json", "entries/dk3v9q-4.json", "entries/dk3v9q-47.json",
 		"entries/dk3v9q-48.json", "entries/dk3v9q-5.json", "log/checkpoint", "log/key", "manifest-sha256.txt",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func (a *app) exportCmd() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("export to %s: %w", message.Safe(out), err)
 			}
-			return a.export(cmd.Context(), r, bundle.Options{Dir: dir, Zip: zip, Version: version(), Now: a.now})
+			return a.export(cmd.Context(), r, a.bundleOptions(dir, zip))
 		},
 	}
 	fl := cmd.Flags()
@@ -49,6 +50,30 @@ func (a *app) exportCmd() *cobra.Command {
 	fl.StringVar(&r.Reason, "reason", "", a.say("flag.reason.export"))
 	fl.StringVar(&r.For, "for", "", a.say("flag.for"))
 	return cmd
+}
+
+// bundleOptions are what does not depend on the clips. Pictures and print are
+// made where the machine has the programs.
+func (a *app) bundleOptions(dir string, zip bool) bundle.Options {
+	return bundle.Options{
+		Dir: dir, Zip: zip, Version: version(), Now: a.now,
+		FFmpeg: installed("ffmpeg"), Chromium: installed("chromium", "chromium-browser", "google-chrome"),
+		Problem: func(err error) {
+			if !a.flags.quiet {
+				_, _ = fmt.Fprintln(a.err, "custodock: "+a.say("export.lacks", message.Line(err.Error())))
+			}
+		},
+	}
+}
+
+// installed is the absolute path of the first program that is there, "" for none.
+func installed(names ...string) string {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) {
+			return path
+		}
+	}
+	return ""
 }
 
 // export records first that the clips leave, publishes that, and then writes

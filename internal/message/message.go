@@ -19,8 +19,8 @@ const (
 
 // english and chinese are all sentences, by key.
 var (
-	english = join(englishBase, englishErase, englishReceipt, englishPackage)
-	chinese = join(chineseBase, chineseErase, chineseReceipt, chinesePackage)
+	english = join(englishBase, englishErase, englishReceipt, englishPackage, englishCertificate)
+	chinese = join(chineseBase, chineseErase, chineseReceipt, chinesePackage, chineseCertificate)
 )
 
 func join(tables ...map[string]string) map[string]string {
