@@ -38,6 +38,7 @@ type Options struct {
 	Clips   []string         // names of clips of that log
 	Dir     string           // made, or empty
 	Zip     bool             // a file is made instead, Dir with .zip at its end
+	Only    string           // a kind: derived files of it without their originals; "" is all there is
 	Left    []string         // other parts of the recordings of Clips, which are not taken along
 	Version string           // of this program, for bag-info.txt
 	Now     func() time.Time // nil: time.Now; its zone is that of the certificate
@@ -105,6 +106,10 @@ func (w *writer) collect(ctx context.Context) (err error) {
 		if !w.clips[name] {
 			return fmt.Errorf("%q is no clip in the published log of %s", name, w.head.Checkpoint.Origin)
 		}
+		made := func(e manifest.Entry) bool { return e.Fields.Str("clip") == name && w.takes(e) }
+		if w.Only != "" && !slices.ContainsFunc(w.entries, made) {
+			return fmt.Errorf("clip %s has no derived file of kind %s", name, w.Only)
+		}
 	}
 	slices.SortFunc(w.entries, func(a, b manifest.Entry) int { return cmp.Compare(a.N, b.N) })
 	w.hashes = manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
@@ -155,7 +160,7 @@ func (w *writer) write(ctx context.Context) error {
 	w.bag = newBag(b)
 	w.files, w.done = map[string]string{}, map[string]chan struct{}{}
 	for _, e := range w.entries {
-		if e.Type == "clip.ingested" {
+		if w.takes(e) {
 			w.files[e.Name()] = "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
 			w.done[e.Name()] = make(chan struct{})
 		}
@@ -199,10 +204,21 @@ func (w *writer) lacks(err error) {
 	}
 }
 
+// takes reports whether the file that an entry is about goes into the package.
+func (w *writer) takes(e manifest.Entry) bool {
+	switch e.Type {
+	case "clip.ingested":
+		return w.Only == ""
+	case "clip.derived":
+		return w.Only == "" || w.Only == e.Fields.Str("kind")
+	}
+	return false
+}
+
 // fill writes everything but the certificate and the lists.
 func (w *writer) fill(ctx context.Context) error {
 	for _, e := range w.entries {
-		if e.Type == "clip.ingested" {
+		if w.takes(e) {
 			if err := w.writeClip(ctx, e); err != nil {
 				return err
 			}
@@ -254,7 +270,8 @@ func (w *writer) writeEntry(e manifest.Entry) error {
 	return nil
 }
 
-// writeClip copies the object of a clip, hashing it on the way.
+// writeClip copies the object of a clip, or of what was made from one, hashing it
+// on the way.
 func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 	digest, err := clipDigest(e)
 	if err != nil {

@@ -39,6 +39,10 @@ type statement struct {
 	Reason string    `json:"reason"`
 	For    string    `json:"for"`
 	Range  string    `json:"range"`
+	Tool   string    `json:"tool"`
+	Name   string    `json:"name"`
+	FromMS *int64    `json:"from_ms"`
+	ToMS   *int64    `json:"to_ms"`
 }
 
 // statement reads the record of an entry as far as it is one of ours; of one that
@@ -72,15 +76,53 @@ func (w *writer) sheet(d *dossier) sheet {
 	s.Lines = append(s.Lines,
 		mono("sha256", s.SHA256), mono("sm3", e.Fields.Str("sm3")), putWords("algorithm", algorithms(e)),
 		put("size", fmt.Sprintf("%d B (%s)", size, message.Size(size))),
-		put("file", d.rec.Path), mono("in_package", s.File), putWords("category", either("role", e.Fields.Str("role"))),
+		put("file", d.rec.Path), w.inPackage(s.File), putWords("category", either("role", e.Fields.Str("role"))),
 		put("format", format(d.rec.Media)), put("duration", duration(d.rec.Media.DurationMS)))
 	s.Lines = append(s.Lines, w.times(d)...)
 	s.Lines = append(s.Lines, whereWho(d)...)
 	s.Lines = append(s.Lines, why(d.tags)...)
 	s.Lines = append(s.Lines, w.method(d)...)
+	s.Lines = append(s.Lines, w.derived(d)...)
 	s.Lines = withValues(s.Lines)
 	s.Custody = w.custody(d)
 	return s
+}
+
+// inPackage is where a file lies, or that it does not.
+func (w *writer) inPackage(file string) line {
+	if file == "" {
+		return putWords("in_package", say("omitted"))
+	}
+	return mono("in_package", file)
+}
+
+// derived tells of the files that were made from a clip.
+func (w *writer) derived(d *dossier) (lines []line) {
+	for _, e := range d.about {
+		if e.Type != "clip.derived" {
+			continue
+		}
+		said := w.statement(e)
+		size, _ := e.Fields.Int("size")
+		l := putWords("derived", either("kind", e.Fields.Str("kind")))
+		for _, s := range []string{said.Name, fmt.Sprintf("%d B, SHA-256 %s", size, e.Fields.Str("sha256")), said.Tool, interval(said), w.files[e.Name()]} {
+			if s != "" {
+				l.Values = append(l.Values, value{Text: text(s)})
+			}
+		}
+		if w.files[e.Name()] == "" {
+			l.Values = append(l.Values, value{Words: say("omitted")})
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+func interval(s statement) string {
+	if s.FromMS == nil || s.ToMS == nil {
+		return ""
+	}
+	return milliseconds(*s.FromMS) + " – " + milliseconds(*s.ToMS)
 }
 
 func withValues(all []line) (out []line) {

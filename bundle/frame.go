@@ -38,7 +38,7 @@ func (w *writer) frames(ctx context.Context) map[string][]byte {
 	ctx, cancel := context.WithTimeout(ctx, allFrames)
 	defer cancel()
 	for _, e := range w.entries {
-		if e.Type != "clip.ingested" || len(out) == maxFrames || ctx.Err() != nil {
+		if e.Type != "clip.ingested" || !w.takes(e) || len(out) == maxFrames || ctx.Err() != nil {
 			continue
 		}
 		if d := w.dossier(e); d.rec.Media.Width == 0 && d.rec.Media.VideoCodec == "" {

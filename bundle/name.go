@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"strings"
@@ -14,12 +15,13 @@ const maxName = 100
 // Each clip has a folder of its own, so names need not differ.
 func safeName(record []byte, clipName string) string {
 	var said struct {
-		Path string `json:"path"`
+		Path string `json:"path"` // of a clip
+		Name string `json:"name"` // of what was made from one
 	}
-	if json.Unmarshal(record, &said) != nil || said.Path == "" {
+	if json.Unmarshal(record, &said) != nil || said.Path+said.Name == "" {
 		return clipName
 	}
-	return plainName(path.Base(said.Path))
+	return plainName(path.Base(cmp.Or(said.Path, said.Name)))
 }
 
 // plainName is a name that every file system keeps and no shell misreads.

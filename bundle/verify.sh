@@ -230,22 +230,33 @@ for k in "${!entries[@]}"; do
   fi
 done
 
-# Part four: entry by entry, what it says is what the package holds.
+# holds NAME: the package has the file of a clip, or of one that was made from a
+# clip, and it is what the entry says.
 clips=0
+holds() {
+  local files=("data/$1/"*)
+  [[ ${#files[@]} -gt 0 ]] || return 1
+  [[ ${#files[@]} -eq 1 ]] || refuse "data/$1 must hold one file"
+  [[ ${sum[${files[0]}]} == "${digest[$1]}" ]] || refuse "${files[0]} is not what clip $1 was when it was recorded"
+  [[ ${bytes[${files[0]}]} == "${length[$1]}" ]] || refuse "${files[0]} has another size than clip $1"
+  clips=$((clips + 1))
+}
+
+# Part four: entry by entry, what it says is what the package holds.
+declare -A lacks=() derived=()
 for name in "${!type[@]}"; do
   case ${type[$name]} in
     clip.ingested)
-      files=("data/$name/"*)
-      [[ ${#files[@]} -eq 1 ]] || refuse "data/$name must hold one file"
-      [[ ${sum[${files[0]}]} == "${digest[$name]}" ]] || refuse "${files[0]} is not what clip $name was when it was recorded"
-      [[ ${bytes[${files[0]}]} == "${length[$name]}" ]] || refuse "${files[0]} has another size than clip $name"
-      clips=$((clips + 1))
+      holds "$name" || lacks[$name]=yes
       ;;
     record.erased | run.started) ;;
     *)
       of=${about[$name]}
       [[ -n $of && ${type[$of]-} == clip.ingested ]] || refuse "entries/$name.json is about no clip of this package"
       [[ -z ${about_leaf[$name]} || ${about_leaf[$name]} == "${leaves[$of]}" ]] || refuse "entries/$name.json is about another $of"
+      if [[ ${type[$name]} == clip.derived ]] && holds "$name"; then
+        derived[$of]=$name
+      fi
       ;;
   esac
   if [[ -f records/$name.json ]]; then
@@ -254,13 +265,16 @@ for name in "${!type[@]}"; do
     refuse "records/$name.json is missing and no entry says that it was erased"
   fi
 done
+for name in "${!lacks[@]}"; do
+  [[ -n ${derived[$name]-} ]] || refuse "data/$name must hold one file"
+done
 for name in "${!erased[@]}"; do
   [[ -n ${type[$name]-} ]] || refuse "entries/${erased[$name]}.json is about no entry of this package"
 done
 for f in data/* proofs/* records/*; do
   name=${f#*/} name=${name%.json} name=${name%.tlog-proof}
   [[ -n ${type[$name]-} ]] || refuse "$f belongs to no entry of this package"
-  [[ $f != data/* || ${type[$name]} == clip.ingested ]] || refuse "$f belongs to no clip"
+  [[ $f != data/* || ${type[$name]} == clip.ingested || ${type[$name]} == clip.derived ]] || refuse "$f belongs to no clip"
 done
 
 # Part five: once more, in another way, what part one said of this file.
@@ -269,6 +283,9 @@ sha256sum --check --quiet --strict tagmanifest-sha256.txt >&2 || refuse "a file 
 for f in data/*/*; do
   name=${f#data/} name=${name%%/*}
   printf 'ok %s %s %s\n' "$name" "${digest[$name]}" "$f"
+done
+for name in "${!lacks[@]}"; do
+  printf 'note: original %s is not in this package; its entry says sha256 %s\n' "$name" "${digest[$name]}"
 done
 for name in "${!erased[@]}"; do
   printf 'note: the record of entry %s was erased, as entry %s says\n' "$name" "${erased[$name]}"

@@ -117,6 +117,12 @@ func (d *fakeDesk) Receipt(_ context.Context, which string) (ingest.ReceiptView,
 	return ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, d.ask(which)
 }
 
+func (d *fakeDesk) Derive(_ context.Context, r ingest.DeriveRequest) (ingest.DerivedView, error) {
+	_ = r.File.Close()
+	r.File = nil
+	return ingest.DerivedView{Entry: "dk3-9"}, d.ask(r)
+}
+
 func (d *fakeDesk) View(_ context.Context, r ingest.ViewRequest) error { return d.ask(r) }
 
 func (d *fakeDesk) Doctor(context.Context) ([]ingest.Condition, error) {

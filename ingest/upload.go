@@ -178,18 +178,16 @@ func (s *Station) enterStored(ctx context.Context, c *central, j job, info store
 		if !cat.queued(c.name, j.n) {
 			return nil
 		}
-		fields := manifest.Object{
-			"clip": clipName(s.log, j.n), "leaf": j.q.Leaf, "store": c.name,
-			"stored": manifest.Object{"sha256": j.q.SHA256.String(), "size": j.q.Size, "enc": "none"},
-			"lock":   "none",
-		}
+		kind, fields := row{N: j.n, Leaf: j.q.Leaf, Derived: j.q.Derived}.about(s.log)
+		fields["store"], fields["lock"] = c.name, "none"
+		fields["stored"] = manifest.Object{"sha256": j.q.SHA256.String(), "size": j.q.Size, "enc": "none"}
 		if info.Version != "" {
 			fields["version"] = info.Version
 		}
 		if info.Lock != "" {
 			fields["lock"], fields["until"] = info.Lock, formatTime(info.Until)
 		}
-		if _, err := s.append(tx, manifest.Draft{Type: "clip.stored", Actor: "dock", Fields: fields}); err != nil {
+		if _, err := s.append(tx, manifest.Draft{Type: kind + ".stored", Actor: "dock", Fields: fields}); err != nil {
 			return err
 		}
 		return cat.pop(c.name, j.n, j.q.Size)

@@ -230,6 +230,8 @@ type ClipDetail struct {
 	Leaf    string    `json:"leaf"`  // hex leaf hash of its clip.ingested
 	Freed   bool      `json:"freed"` // the stores hold it so that its camera need not
 	Custody []Custody `json:"custody"`
+
+	Derived []DerivedView `json:"derived,omitempty"` // files that were made from it
 }
 
 // TagRequest appends what changed in the tags of clips. Parts of the same
@@ -257,4 +259,5 @@ type ExportRequest struct {
 	Actor  string   `json:"actor"`
 	Reason string   `json:"reason"`
 	For    string   `json:"for"`
+	Only   string   `json:"only,omitempty"` // a kind: of each clip only its derived files of it leave
 }

@@ -238,6 +238,9 @@ func digest(ctx context.Context, in io.Reader) (clip.Digest, int64, error) {
 // judge says what is proved of a clip, once its objects have been read.
 func (p *plan) judge(f fact) Result {
 	res := Result{Clip: p.name(f.n), Result: Mismatch, Problem: p.wrong[f.n]}
+	if f.derived {
+		res.Of = p.name(p.made[f.n])
+	}
 	if f.lost {
 		return res
 	}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,8 @@ func (a *app) exportCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Clips = args
 			switch {
+			case r.Only != "" && !slices.Contains(ingest.Kinds, r.Only):
+				return usagef("--only %s: say one of %s", message.Safe(r.Only), strings.Join(ingest.Kinds, ", "))
 			case len(args) == 0 && r.Case == "":
 				return usagef("nothing to export: name clips, or a case with --case")
 			case out == "":
@@ -46,6 +49,7 @@ func (a *app) exportCmd() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&r.Case, "case", "", a.say("flag.export.case"))
 	fl.StringVarP(&out, "output", "o", "", a.say("flag.output"))
+	fl.StringVar(&r.Only, "only", "", a.say("flag.only"))
 	fl.BoolVar(&zip, "zip", false, a.say("flag.zip"))
 	fl.StringVar(&r.Reason, "reason", "", a.say("flag.reason.export"))
 	fl.StringVar(&r.For, "for", "", a.say("flag.for"))
@@ -117,7 +121,7 @@ func (a *app) release(ctx context.Context, r ingest.ExportRequest, o *bundle.Opt
 		if o.Key, err = desk.Key(ctx); err != nil {
 			return err
 		}
-		if err := stored(ctx, desk, r); err != nil {
+		if err := a.choose(ctx, desk, &r); err != nil {
 			return err
 		}
 		if _, err = desk.Checkpoint(ctx); err != nil {
@@ -126,7 +130,7 @@ func (a *app) release(ctx context.Context, r ingest.ExportRequest, o *bundle.Opt
 		if from, err = a.shownBy(ctx, o.Key); err != nil {
 			return err
 		}
-		o.Store = from
+		o.Store, o.Only = from, r.Only
 		if o.Clips, err = desk.Export(ctx, r); err != nil {
 			return err
 		}
@@ -163,29 +167,6 @@ func leftOut(ctx context.Context, desk console.Desk, clips []string) (left []str
 		return nil
 	})
 	return left, err
-}
-
-// stored refuses clips that no store has yet: their package would have holes.
-func stored(ctx context.Context, desk console.Desk, r ingest.ExportRequest) error {
-	check := func(c ingest.ClipView) error {
-		if c.State == ingest.StateStored {
-			return nil
-		}
-		return fmt.Errorf("export %s: it is not in a store yet: see custodock status, and try again when nothing waits", c.Clip)
-	}
-	for _, id := range r.Clips {
-		d, err := desk.Show(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := check(d.ClipView); err != nil {
-			return err
-		}
-	}
-	if r.Case == "" {
-		return nil
-	}
-	return desk.Clips(ctx, ingest.Filter{Case: r.Case}, check)
 }
 
 // shownBy opens the first store that shows the log, before it is entered that

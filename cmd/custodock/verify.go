@@ -221,6 +221,7 @@ func add(a, b verify.Report) verify.Report {
 	a.OK += b.OK
 	a.Disposed += b.Disposed
 	a.RecordErased += b.RecordErased
+	a.Omitted += b.Omitted
 	a.Missing += b.Missing
 	a.Mismatch += b.Mismatch
 	a.Orphans = max(a.Orphans, b.Orphans)
