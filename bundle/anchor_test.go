@@ -127,10 +127,27 @@ func TestStampTime(t *testing.T) {
 	}
 }
 
+// A reply of OpenSSL's authority, whose time has a fraction.
+func TestStampOfOpenSSL(t *testing.T) {
+	given, err := os.ReadFile("testdata/reply.tsr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := stampTime(given, []byte("a checkpoint"))
+	if err != nil || at.Format(time.RFC3339Nano) != "2026-11-26T06:34:03.586Z" {
+		t.Error(at.Format(time.RFC3339Nano), err)
+	}
+}
+
 func FuzzStampTime(f *testing.F) {
 	data := []byte("a checkpoint")
 	f.Add(reply(f, data, "20261122080001Z"))
 	f.Add([]byte{0x30, 5, 0x30, 3, 2, 1, 2})
+	given, err := os.ReadFile("testdata/reply.tsr")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(given)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if at, err := stampTime(b, data); err == nil && at.IsZero() {
 			t.Errorf("%x is at no time", b)
