@@ -60,6 +60,8 @@ type writer struct {
 	entries []manifest.Entry
 	erased  map[int64]bool // entries of ours whose record an entry says is erased
 	records map[int64][]byte
+	about   map[string][]manifest.Entry // statements by clip
+	others  map[string][]manifest.Entry // what is about no clip, by type
 	files   map[string]string        // by clip: where it will be
 	done    map[string]chan struct{} // by clip: closed when it is there
 }
@@ -102,21 +104,33 @@ func (w *writer) collect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.order()
 	for _, name := range w.Clips {
 		if !w.clips[name] {
 			return fmt.Errorf("%q is no clip in the published log of %s", name, w.head.Checkpoint.Origin)
 		}
-		made := func(e manifest.Entry) bool { return e.Fields.Str("clip") == name && w.takes(e) }
-		if w.Only != "" && !slices.ContainsFunc(w.entries, made) {
+		if w.Only != "" && !slices.ContainsFunc(w.about[name], w.takes) {
 			return fmt.Errorf("clip %s has no derived file of kind %s", name, w.Only)
 		}
 	}
-	slices.SortFunc(w.entries, func(a, b manifest.Entry) int { return cmp.Compare(a.N, b.N) })
 	w.hashes = manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
 	if err := w.findAnchor(ctx, w.entries[len(w.entries)-1].N+1); err != nil {
 		return err
 	}
 	return w.readRecords(ctx)
+}
+
+// order sorts the entries, and sorts them out.
+func (w *writer) order() {
+	slices.SortFunc(w.entries, func(a, b manifest.Entry) int { return cmp.Compare(a.N, b.N) })
+	w.about, w.others = map[string][]manifest.Entry{}, map[string][]manifest.Entry{}
+	for _, e := range w.entries {
+		if name := e.Fields.Str("clip"); name != "" {
+			w.about[name] = append(w.about[name], e)
+		} else {
+			w.others[e.Type] = append(w.others[e.Type], e)
+		}
+	}
 }
 
 // sift keeps an entry that is about the clips, and with each that says when a

@@ -217,8 +217,8 @@ func (w *writer) when(t time.Time) string {
 // program names what an entry was made with, as the log says.
 func (w *writer) program(of manifest.Entry) []line {
 	var run manifest.Entry
-	for _, e := range w.entries {
-		if e.N < of.N && e.Type == "run.started" {
+	for _, e := range w.others["run.started"] {
+		if e.N < of.N {
 			run = e
 		}
 	}

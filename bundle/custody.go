@@ -24,8 +24,8 @@ func (w *writer) custody(d *dossier) []custody {
 	for _, e := range d.about {
 		rows = append(rows, w.custodyRow(e))
 	}
-	for _, e := range w.entries {
-		if n, ok := e.Fields.Sub("target").Int("n"); ok && e.Type == "record.erased" && d.has(n) {
+	for _, e := range w.others["record.erased"] {
+		if n, ok := e.Fields.Sub("target").Int("n"); ok && d.has(n) {
 			rows = append(rows, w.custodyRow(e))
 		}
 	}

@@ -56,11 +56,8 @@ func (w *writer) dossier(e manifest.Entry) *dossier {
 	d := &dossier{entry: e}
 	_ = json.Unmarshal(w.records[e.N], &d.rec)
 	d.tags = d.rec.Tags
-	for _, o := range w.entries {
-		if o.Fields.Str("clip") != e.Name() {
-			continue
-		}
-		d.about = append(d.about, o)
+	d.about = w.about[e.Name()]
+	for _, o := range d.about {
 		if o.Type == "clip.tagged" {
 			d.tags = tag.Merge(d.tags, w.statement(o).Tags)
 		}
