@@ -62,8 +62,8 @@ type writer struct {
 	records map[int64][]byte
 	about   map[string][]manifest.Entry // statements by clip
 	others  map[string][]manifest.Entry // what is about no clip, by type
-	files   map[string]string        // by clip: where it will be
-	done    map[string]chan struct{} // by clip: closed when it is there
+	files   map[string]string           // by clip: where it will be
+	done    map[string]chan struct{}    // by clip: closed when it is there
 }
 
 // Write makes a package of clips: their objects, their clip.ingested entries
