@@ -33,6 +33,8 @@ var table = map[string][]Role{
 	// So it is looked at: the camera's officer knows what it shows, and everybody
 	// else must be named by somebody who may.
 	"view": {Auditor, Admin},
+	// Whoever may look may say that something was made of what they saw.
+	"derive": {Auditor, Admin},
 	// The verifier key is public, and everybody should be able to compare it.
 	"key": {Officer, Auditor, Admin},
 	// It says nothing that an authority did not sign, and stays in the stores.

@@ -4,16 +4,17 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // verify.sh and VERIFY.md
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/store"
@@ -36,8 +37,15 @@ type Options struct {
 	Key     string           // the log's verifier key
 	Clips   []string         // names of clips of that log
 	Dir     string           // made, or empty
+	Zip     bool             // a file is made instead, Dir with .zip at its end
+	Only    string           // a kind: derived files of it without their originals; "" is all there is
+	Left    []string         // other parts of the recordings of Clips, which are not taken along
 	Version string           // of this program, for bag-info.txt
-	Now     func() time.Time // nil: time.Now
+	Now     func() time.Time // nil: time.Now; its zone is that of the certificate
+
+	FFmpeg   string      // the program that takes pictures for the certificate, "" for none
+	Chromium string      // the program that prints it, "" for none
+	Problem  func(error) // told, from one goroutine, what the certificate lacks and why; nil is nobody
 }
 
 // writer is one package in the making.
@@ -45,18 +53,25 @@ type writer struct {
 	Options
 	bag     *bag
 	head    verify.Head
+	hashes  tlog.HashReader // of the published tree
+	anchor  anchor
 	clips   map[string]bool // asked for; true once its entry was seen
+	run     *manifest.Entry // the run.started that the entry being sifted was made in
 	entries []manifest.Entry
 	erased  map[int64]bool // entries of ours whose record an entry says is erased
 	records map[int64][]byte
+	about   map[string][]manifest.Entry // statements by clip
+	others  map[string][]manifest.Entry // what is about no clip, by type
+	files   map[string]string           // by clip: where it will be
+	done    map[string]chan struct{}    // by clip: closed when it is there
 }
 
 // Write makes a package of clips: their objects, their clip.ingested entries
 // and every statement about them that the published log holds, with a proof
-// for each, and the records of these entries and of no others. The log is
-// checked on the way, and each object is hashed; what does not match is a
-// *verify.MismatchError. After an error Dir holds an unfinished package, which
-// no verifier accepts. When Write returns nil the package is on the disk.
+// for each under one checkpoint, and the records of these entries and of no
+// others. The log is checked on the way, and each object is hashed while it is
+// copied; what does not match is a *verify.MismatchError. After an error there is
+// no package. When Write returns nil it is on the disk, whole.
 func Write(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -68,28 +83,16 @@ func Write(ctx context.Context, o Options) error {
 	if len(w.clips) == 0 {
 		return errors.New("write package: no clips; name at least one")
 	}
-	if err := vacant(o.Dir); err != nil {
+	if err := o.Vacant(); err != nil {
 		return fmt.Errorf("write package: %w", err)
 	}
 	if err := w.collect(ctx); err != nil {
 		return fmt.Errorf("write package: %w", err)
 	}
 	if err := w.write(ctx); err != nil {
-		return fmt.Errorf("write package %s: %w", o.Dir, err)
+		return fmt.Errorf("write package %s: %w", o.Place(), err)
 	}
 	return nil
-}
-
-// vacant refuses to mix a package with anything else.
-func vacant(dir string) error {
-	names, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil && len(names) > 0 {
-		return fmt.Errorf("folder %s is not empty; name a new one", dir)
-	}
-	return err
 }
 
 // collect reads the log once and keeps what is about the clips.
@@ -101,16 +104,42 @@ func (w *writer) collect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.order()
 	for _, name := range w.Clips {
 		if !w.clips[name] {
 			return fmt.Errorf("%q is no clip in the published log of %s", name, w.head.Checkpoint.Origin)
 		}
+		if w.Only != "" && !slices.ContainsFunc(w.about[name], w.takes) {
+			return fmt.Errorf("clip %s has no derived file of kind %s", name, w.Only)
+		}
+	}
+	w.hashes = manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
+	if err := w.findAnchor(ctx, w.entries[len(w.entries)-1].N+1); err != nil {
+		return err
 	}
 	return w.readRecords(ctx)
 }
 
+// order sorts the entries, and sorts them out.
+func (w *writer) order() {
+	slices.SortFunc(w.entries, func(a, b manifest.Entry) int { return cmp.Compare(a.N, b.N) })
+	w.about, w.others = map[string][]manifest.Entry{}, map[string][]manifest.Entry{}
+	for _, e := range w.entries {
+		if name := e.Fields.Str("clip"); name != "" {
+			w.about[name] = append(w.about[name], e)
+		} else {
+			w.others[e.Type] = append(w.others[e.Type], e)
+		}
+	}
+}
+
+// sift keeps an entry that is about the clips, and with each that says when a
+// clip came or left the one that says by which program.
 func (w *writer) sift(e manifest.Entry) {
 	switch e.Type {
+	case "run.started":
+		w.run = &e
+		return
 	case "clip.ingested":
 		if _, wanted := w.clips[e.Name()]; !wanted {
 			return
@@ -128,42 +157,124 @@ func (w *writer) sift(e manifest.Entry) {
 			return
 		}
 	}
+	if w.run != nil && (e.Type == "clip.ingested" || e.Type == "clip.exported") {
+		w.entries = append(w.entries, *w.run)
+		w.run = nil
+	}
 	w.entries = append(w.entries, e)
 }
 
-func (w *writer) write(ctx context.Context) (err error) {
-	if w.bag, err = newBag(w.Dir); err != nil {
+// write fills the package and makes the certificate meanwhile.
+func (w *writer) write(ctx context.Context) error {
+	b, err := w.openBox(w.entries[len(w.entries)-1].T)
+	if err != nil {
 		return err
 	}
-	prove := manifest.HashReader(w.head.Checkpoint, w.cached(ctx))
+	defer b.discard()
+	w.bag = newBag(b)
+	w.files, w.done = map[string]string{}, map[string]chan struct{}{}
 	for _, e := range w.entries {
-		if e.Type == "clip.ingested" {
-			if err := w.writeClip(ctx, e); err != nil {
-				return err
-			}
+		if w.takes(e) {
+			w.files[e.Name()] = "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
+			w.done[e.Name()] = make(chan struct{})
 		}
-		if err := w.writeEntry(e, prove); err != nil {
+	}
+	var page, pdf []byte
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		page, pdf, err = w.certify(ctx)
+		return err
+	})
+	both.Go(func() error { return w.fill(ctx) })
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	if err := w.bag.write("certificate.html", page, filePerm); err != nil {
+		return err
+	}
+	if len(pdf) > 0 {
+		if err := w.bag.write("certificate.pdf", pdf, filePerm); err != nil {
 			return err
 		}
 	}
 	if err := w.writeEndorsements(ctx); err != nil {
 		return err
 	}
-	if err := w.bag.write("VERIFY.md", guide, filePerm); err != nil {
-		return err
-	}
-	if err := w.bag.write("verify.sh", script, filePerm|0o100); err != nil {
-		return err
-	}
 	return w.bag.finish(w.info())
 }
 
-func (w *writer) writeEntry(e manifest.Entry, prove tlog.HashReader) error {
-	hashes, err := tlog.ProveRecord(w.head.Checkpoint.Size, e.N, prove)
+// certify makes the certificate, and prints it where that is possible.
+func (w *writer) certify(ctx context.Context) (page, pdf []byte, err error) {
+	if page, err = w.certificate(w.frames(ctx)); err != nil || w.Chromium == "" {
+		return page, nil, err
+	}
+	if pdf, err = w.print(ctx, page); err != nil {
+		w.lacks(fmt.Errorf("print certificate: %w", err))
+		return page, nil, nil
+	}
+	return page, pdf, nil
+}
+
+func (w *writer) lacks(err error) {
+	if w.Problem != nil {
+		w.Problem(err)
+	}
+}
+
+// takes reports whether the file that an entry is about goes into the package.
+func (w *writer) takes(e manifest.Entry) bool {
+	switch e.Type {
+	case "clip.ingested":
+		return w.Only == ""
+	case "clip.derived":
+		return w.Only == "" || w.Only == e.Fields.Str("kind")
+	}
+	return false
+}
+
+// fill writes everything but the certificate and the lists.
+func (w *writer) fill(ctx context.Context) error {
+	for _, e := range w.entries {
+		if w.takes(e) {
+			if err := w.writeClip(ctx, e); err != nil {
+				return err
+			}
+		}
+		if err := w.writeEntry(e); err != nil {
+			return err
+		}
+	}
+	if err := w.writeLog(); err != nil {
+		return err
+	}
+	if err := w.bag.write("VERIFY.md", guide, filePerm); err != nil {
+		return err
+	}
+	return w.bag.write("verify.sh", script, filePerm|0o100)
+}
+
+// writeLog adds the checkpoint, what vouches for it, and the key.
+func (w *writer) writeLog() error {
+	if err := w.bag.write("log/key", []byte(strings.TrimSpace(w.Key)+"\n"), filePerm); err != nil {
+		return err
+	}
+	if err := w.bag.write("log/checkpoint", w.anchor.note, filePerm); err != nil {
+		return err
+	}
+	for _, s := range w.anchor.stamps {
+		if err := w.bag.write(s.name, s.data, filePerm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeEntry(e manifest.Entry) error {
+	hashes, err := tlog.ProveRecord(w.anchor.Size, e.N, w.hashes)
 	if err != nil {
 		return fmt.Errorf("prove entry %d: %w", e.N, err)
 	}
-	proof := manifest.Proof{Index: e.N, Hashes: hashes, Checkpoint: w.head.Note}
+	proof := manifest.Proof{Index: e.N, Hashes: hashes, Checkpoint: w.anchor.note}
 	if err := w.bag.write("entries/"+e.Name()+".json", e.Raw, filePerm); err != nil {
 		return err
 	}
@@ -176,7 +287,8 @@ func (w *writer) writeEntry(e manifest.Entry, prove tlog.HashReader) error {
 	return nil
 }
 
-// writeClip copies the object of a clip, hashing it on the way.
+// writeClip copies the object of a clip, or of what was made from one, hashing it
+// on the way.
 func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 	digest, err := clipDigest(e)
 	if err != nil {
@@ -190,10 +302,12 @@ func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 		return fmt.Errorf("read object of %s: %w", e.Name(), err)
 	}
 	defer func() { _ = in.Close() }()
-	name := "data/" + e.Name() + "/" + safeName(w.records[e.N], e.Name())
-	sum, err := w.bag.copy(ctx, name, in)
-	if err == nil && sum != digest {
+	sum, err := w.bag.copy(ctx, w.files[e.Name()], in)
+	if err == nil && sum.SHA256 != digest {
 		err = &verify.MismatchError{Cause: fmt.Sprintf("%s: its object has other bytes than its name says", e.Name())}
+	}
+	if err == nil {
+		close(w.done[e.Name()])
 	}
 	return err
 }
@@ -206,5 +320,8 @@ func (w *writer) info() string {
 			text += "External-Identifier: " + e.Name() + "\n"
 		}
 	}
-	return text + fmt.Sprintf("Custodock-Log: %s\nCustodock-Log-Size: %d\n", w.head.Checkpoint.Origin, w.head.Checkpoint.Size)
+	for _, name := range w.Left {
+		text += "Custodock-Left-Out: " + name + "\n"
+	}
+	return text + fmt.Sprintf("Custodock-Log: %s\nCustodock-Log-Size: %d\n", w.anchor.Origin, w.anchor.Size)
 }

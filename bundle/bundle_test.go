@@ -27,7 +27,7 @@ import (
 // sample is a log with clips that go into packages and others that do not.
 func sample(t testing.TB) (l *verifytest.Log, clips []string) {
 	l = verifytest.New(t, t.TempDir())
-	l.Append("log.started", nil, nil)
+	l.Append("run.started", manifest.Object{"version": "v0.0.0", "binary": strings.Repeat("ab", 32), "config": "default"}, nil)
 	a := l.Clip("DCIM/现场 1.MP4", "first clip")
 	b := l.Clip("DCIM/CON.mp4", "secret of another case")
 	c := l.Clip("DCIM/0003.MP4", "third clip")
@@ -82,11 +82,11 @@ func files(t testing.TB, root string) (names []string) {
 func TestLayout(t *testing.T) {
 	_, dir := pack(t)
 	want := []string{
-		"VERIFY.md", "bag-info.txt", "bagit.txt",
+		"VERIFY.md", "bag-info.txt", "bagit.txt", "certificate.html",
 		"data/dk3v9q-1/___1.MP4", "data/dk3v9q-3/dk3v9q-3",
-		"entries/dk3v9q-1.json", "entries/dk3v9q-3.json", "entries/dk3v9q-4.json", "entries/dk3v9q-47.json",
-		"entries/dk3v9q-48.json", "entries/dk3v9q-5.json", "manifest-sha256.txt",
-		"proofs/dk3v9q-1.tlog-proof", "proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-4.tlog-proof", "proofs/dk3v9q-47.tlog-proof",
+		"entries/dk3v9q-0.json", "entries/dk3v9q-1.json", "entries/dk3v9q-3.json", "entries/dk3v9q-4.json", "entries/dk3v9q-47.json",
+		"entries/dk3v9q-48.json", "entries/dk3v9q-5.json", "log/checkpoint", "log/key", "manifest-sha256.txt",
+		"proofs/dk3v9q-0.tlog-proof", "proofs/dk3v9q-1.tlog-proof", "proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-4.tlog-proof", "proofs/dk3v9q-47.tlog-proof",
 		"proofs/dk3v9q-48.tlog-proof", "proofs/dk3v9q-5.tlog-proof",
 		"records/dk3v9q-1.json", "records/dk3v9q-5.json", "tagmanifest-sha256.txt", "verify.sh",
 	}

@@ -100,8 +100,11 @@ func TestForgedPackages(t *testing.T) {
 		"renamed entry":     {copyTo("entries/dk3v9q-4.json", "entries/dk3v9q-9.json"), "entries/dk3v9q-9.json"},
 		"entry under another name": {both(copyTo("entries/dk3v9q-4.json", "entries/dk3v9q-9.json"),
 			copyTo("proofs/dk3v9q-4.tlog-proof", "proofs/dk3v9q-9.tlog-proof")), "entries/dk3v9q-9.json"},
-		"swapped proofs": {copyTo("proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-1.tlog-proof"), "dk3v9q-1"},
-		"swapped clips":  {copyTo("data/dk3v9q-3/dk3v9q-3", "data/dk3v9q-1/___1.MP4"), "dk3v9q-1"},
+		"other checkpoint": {both(remove("log/checkpoint"), copyTo("log/key", "log/checkpoint")), "dk3v9q-1"},
+		"no checkpoint":    {remove("log/checkpoint"), "log/checkpoint"},
+		"stamp of another": {copyTo("log/key", "log/checkpoint.tsr"), "log/checkpoint.tsr"},
+		"swapped proofs":   {copyTo("proofs/dk3v9q-3.tlog-proof", "proofs/dk3v9q-1.tlog-proof"), "dk3v9q-1"},
+		"swapped clips":    {copyTo("data/dk3v9q-3/dk3v9q-3", "data/dk3v9q-1/___1.MP4"), "dk3v9q-1"},
 	}
 	l, good := pack(t)
 	bin := tools(t)
@@ -139,7 +142,12 @@ func TestForeignEntries(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(t, filepath.Join(added, "entries", l.Entry(n).Name()+".json"), l.Entry(n).Raw)
-			put(t, filepath.Join(added, "proofs", l.Entry(n).Name()+".tlog-proof"), l.Proof(n))
+			put(t, filepath.Join(added, "log/checkpoint"), l.Checkpoint(l.Size()))
+			for k := range l.Size() {
+				if name := l.Entry(k).Name(); exists(filepath.Join(added, "entries", name+".json")) {
+					put(t, filepath.Join(added, "proofs", name+".tlog-proof"), l.Proof(k))
+				}
+			}
 			forge(t, added)
 			if got, err := verifyDir(added, l.Key); !errors.Is(err, verify.ErrMismatch) || got[blames] == "" || got[blames] == verify.OK {
 				t.Error(blames, got, err)
@@ -149,6 +157,11 @@ func TestForeignEntries(t *testing.T) {
 			}
 		})
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // An entry that contradicts its object is not proved by being signed.

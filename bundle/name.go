@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"strings"
@@ -14,18 +15,24 @@ const maxName = 100
 // Each clip has a folder of its own, so names need not differ.
 func safeName(record []byte, clipName string) string {
 	var said struct {
-		Path string `json:"path"`
+		Path string `json:"path"` // of a clip
+		Name string `json:"name"` // of what was made from one
 	}
-	if json.Unmarshal(record, &said) != nil || said.Path == "" {
+	if json.Unmarshal(record, &said) != nil || said.Path+said.Name == "" {
 		return clipName
 	}
-	name := strings.Map(func(r rune) rune {
+	return plainName(path.Base(cmp.Or(said.Path, said.Name)))
+}
+
+// plainName is a name that every file system keeps and no shell misreads.
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
 			return r
 		}
 		return '_'
-	}, path.Base(said.Path))
+	}, name)
 	// A hidden name would be overlooked, one with a hyphen taken for an option;
 	// Windows drops dots at the end.
 	name = strings.TrimRight(name, ".")

@@ -43,8 +43,9 @@ for f in **/*; do
     data/*/*/*) refuse "$f is not a file of a package" ;;
     data/*/*) payload+=("$f") ;;
     bagit.txt | bag-info.txt | manifest-sha256.txt | VERIFY.md | verify.sh) tags+=("$f") ;;
-    endorsements/*/* | entries/*/* | proofs/*/* | records/*/*) refuse "$f is not a file of a package" ;;
-    endorsements/* | entries/*.json | records/*.json | proofs/*.tlog-proof) tags+=("$f") ;;
+    certificate.html | certificate.pdf | log/key | log/checkpoint) tags+=("$f") ;;
+    endorsements/*/* | entries/*/* | proofs/*/* | records/*/* | log/*/*) refuse "$f is not a file of a package" ;;
+    endorsements/* | entries/*.json | records/*.json | proofs/*.tlog-proof | log/checkpoint*.tsr) tags+=("$f") ;;
     *) refuse "$f is not a file of a package" ;;
   esac
 done
@@ -196,6 +197,8 @@ proved() {
   local end=$i
   [[ ${#lines[@]} -ge $((end + 6)) && -z ${lines[end]} && ${lines[end + 1]} == "$origin" ]] || return 1
   [[ ${lines[end + 2]} =~ $number && ${lines[end + 3]} =~ $b32 && -z ${lines[end + 4]} ]] || return 1
+  printf -v text '%s\n' "${lines[@]:end+1}"
+  [[ $text == "$note" ]] || return 1
   printf -v text '%s\n' "${lines[@]:end+1:3}"
   signed "$text" "${lines[@]:end+5}" || return 1
   size=${lines[end + 2]}
@@ -217,6 +220,18 @@ proved() {
   unbase64 "${lines[end + 3]}"
   [[ $sn -eq 0 && $r == "$hex" ]]
 }
+
+# There is one checkpoint, which every proof repeats, and each time stamp is over
+# its bytes. Who gave the stamp is for openssl ts -verify, with the authority's
+# certificates.
+[[ -f log/checkpoint ]] || refuse "log/checkpoint is missing"
+mapfile -t lines <log/checkpoint
+printf -v note '%s\n' "${lines[@]}"
+[[ ${#note} -eq ${bytes[log/checkpoint]} ]] || refuse "log/checkpoint is no checkpoint"
+for f in log/*.tsr; do
+  hex=$(xxd -p "$f")
+  [[ ${hex//$'\n'/} == *"${sum[log/checkpoint]}"* ]] || refuse "$f is no time stamp over log/checkpoint"
+done
 
 # Part three: every entry is one line of the JSON that the log allows, and its
 # proof holds. Objects are at most one level deep, so without them what is left
@@ -270,22 +285,33 @@ for k in "${!entries[@]}"; do
   fi
 done
 
-# Part four: entry by entry, what it says is what the package holds.
+# holds NAME: the package has the file of a clip, or of one that was made from a
+# clip, and it is what the entry says.
 clips=0
+holds() {
+  local files=("data/$1/"*)
+  [[ ${#files[@]} -gt 0 ]] || return 1
+  [[ ${#files[@]} -eq 1 ]] || refuse "data/$1 must hold one file"
+  [[ ${sum[${files[0]}]} == "${digest[$1]}" ]] || refuse "${files[0]} is not what clip $1 was when it was recorded"
+  [[ ${bytes[${files[0]}]} == "${length[$1]}" ]] || refuse "${files[0]} has another size than clip $1"
+  clips=$((clips + 1))
+}
+
+# Part four: entry by entry, what it says is what the package holds.
+declare -A lacks=() derived=()
 for name in "${!type[@]}"; do
   case ${type[$name]} in
     clip.ingested)
-      files=("data/$name/"*)
-      [[ ${#files[@]} -eq 1 ]] || refuse "data/$name must hold one file"
-      [[ ${sum[${files[0]}]} == "${digest[$name]}" ]] || refuse "${files[0]} is not what clip $name was when it was recorded"
-      [[ ${bytes[${files[0]}]} == "${length[$name]}" ]] || refuse "${files[0]} has another size than clip $name"
-      clips=$((clips + 1))
+      holds "$name" || lacks[$name]=yes
       ;;
-    record.erased) ;;
+    record.erased | run.started) ;;
     *)
       of=${about[$name]}
       [[ -n $of && ${type[$of]-} == clip.ingested ]] || refuse "entries/$name.json is about no clip of this package"
       [[ -z ${about_leaf[$name]} || ${about_leaf[$name]} == "${leaves[$of]}" ]] || refuse "entries/$name.json is about another $of"
+      if [[ ${type[$name]} == clip.derived ]] && holds "$name"; then
+        derived[$of]=$name
+      fi
       ;;
   esac
   if [[ -f records/$name.json ]]; then
@@ -294,13 +320,16 @@ for name in "${!type[@]}"; do
     refuse "records/$name.json is missing and no entry says that it was erased"
   fi
 done
+for name in "${!lacks[@]}"; do
+  [[ -n ${derived[$name]-} ]] || refuse "data/$name must hold one file"
+done
 for name in "${!erased[@]}"; do
   [[ -n ${type[$name]-} ]] || refuse "entries/${erased[$name]}.json is about no entry of this package"
 done
 for f in data/* proofs/* records/*; do
   name=${f#*/} name=${name%.json} name=${name%.tlog-proof}
   [[ -n ${type[$name]-} ]] || refuse "$f belongs to no entry of this package"
-  [[ $f != data/* || ${type[$name]} == clip.ingested ]] || refuse "$f belongs to no clip"
+  [[ $f != data/* || ${type[$name]} == clip.ingested || ${type[$name]} == clip.derived ]] || refuse "$f belongs to no clip"
 done
 
 for f in endorsements/*; do
@@ -313,6 +342,9 @@ sha256sum --check --quiet --strict tagmanifest-sha256.txt >&2 || refuse "a file 
 for f in data/*/*; do
   name=${f#data/} name=${name%%/*}
   printf 'ok %s %s %s\n' "$name" "${digest[$name]}" "$f"
+done
+for name in "${!lacks[@]}"; do
+  printf 'note: original %s is not in this package; its entry says sha256 %s\n' "$name" "${digest[$name]}"
 done
 for name in "${!erased[@]}"; do
   printf 'note: the record of entry %s was erased, as entry %s says\n' "$name" "${erased[$name]}"

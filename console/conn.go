@@ -163,12 +163,20 @@ func takeFolder(ctx context.Context) (*os.File, error) {
 }
 
 func checkFolder(f *os.File) error {
+	kind, flags, err := describe(f)
+	if err == nil && (kind != unix.S_IFDIR || flags&unix.O_PATH != 0) {
+		err = fmt.Errorf("%w: the descriptor is not a folder open for reading", errRequest)
+	}
+	return err
+}
+
+// describe tells of what kind an open file is, and how it is open.
+func describe(f *os.File) (kind uint32, flags int, err error) {
 	var st unix.Stat_t
 	raw, err := f.SyscallConn()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	var flags int
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		if failed = unix.Fstat(int(fd), &st); failed == nil {
@@ -176,10 +184,7 @@ func checkFolder(f *os.File) error {
 		}
 	})
 	if err = errors.Join(err, failed); err != nil {
-		return fmt.Errorf("look at the descriptor: %w", err)
+		return 0, 0, fmt.Errorf("look at the descriptor: %w", err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR || flags&unix.O_PATH != 0 {
-		return fmt.Errorf("%w: the descriptor is not a folder open for reading", errRequest)
-	}
-	return nil
+	return st.Mode & unix.S_IFMT, flags, nil
 }

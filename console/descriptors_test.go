@@ -58,6 +58,17 @@ func sendRights(t *testing.T, state, path string, fds ...int) string {
 	return b.String()
 }
 
+// openFile is a file that can be handed over.
+func openFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "made"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
 func TestDescriptorsThatAreNoFolder(t *testing.T) {
 	desk := &fakeDesk{}
 	desk.ingest = func(context.Context, ingest.Request, func(ingest.Event)) (ingest.Summary, error) {
@@ -75,6 +86,11 @@ func TestDescriptorsThatAreNoFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = folder.Close() }()
+	blind, err := os.OpenFile(filepath.Join(dir, "file"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blind.Close() }()
 	path, err := unix.Open(dir, unix.O_PATH, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +106,11 @@ func TestDescriptorsThatAreNoFolder(t *testing.T) {
 		{"a name only", pathIngest, []int{path}, "400 Bad Request"},
 		{"a folder", pathIngest, []int{int(folder.Fd())}, `"files":77`},
 		{"surplus", pathIngest, []int{int(folder.Fd()), int(file.Fd()), path}, `"files":77`},
+		{"a file to derive", pathDerive, []int{int(file.Fd())}, `"entry":"dk3-9"`},
+		{"no file to derive", pathDerive, nil, "400 Bad Request"},
+		{"a folder to derive", pathDerive, []int{int(folder.Fd())}, "400 Bad Request"},
+		{"a name only to derive", pathDerive, []int{path}, "400 Bad Request"},
+		{"a file for writing only to derive", pathDerive, []int{int(blind.Fd())}, "400 Bad Request"},
 		{"on another request", pathStatus, []int{int(folder.Fd())}, "200 OK"},
 		{"on an unknown path", "/v1/none", []int{int(folder.Fd())}, "404"},
 	} {

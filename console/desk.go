@@ -41,6 +41,9 @@ type Desk interface {
 	// View records durably that somebody looks at a clip; its bytes are read
 	// from a store afterwards.
 	View(ctx context.Context, r ingest.ViewRequest) error
+	// Derive enters durably that r.File, which it closes, was made from a clip, and
+	// has it stored like one.
+	Derive(ctx context.Context, r ingest.DeriveRequest) (ingest.DerivedView, error)
 	// StateClock enters durably how far a camera's clock is off,
 	// ingest.ErrNoDevice when no camera has that id.
 	StateClock(ctx context.Context, r ingest.ClockRequest) error

@@ -45,6 +45,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathForget:     {ingest.ForgetRequest{}, empty{}},
 	pathBays:       {empty{}, baysAnswer{}},
 	pathBind:       {ingest.BindRequest{}, ingest.BayView{}},
+	pathDerive:     {ingest.DeriveRequest{}, ingest.DerivedView{}},
 	pathErase:      {ingest.EraseOrder{}, ingest.EraseResult{}},
 }
 
@@ -164,8 +165,11 @@ func TestExamplesAreTrue(t *testing.T) {
 		}
 		strictly(t, name, found[0][1], shapes[path].query)
 		body, fds := strings.TrimSpace(found[0][1]), []int(nil)
-		if path == pathIngest {
+		switch path {
+		case pathIngest:
 			body, fds = strings.ReplaceAll(body, "officer", "admin"), []int{int(folder.Fd())} // root asks
+		case pathDerive:
+			fds = []int{int(openFile(t).Fd())}
 		}
 		if status, got := ask(t, who{}, state, method, path, body, fds...); status != http.StatusOK {
 			t.Errorf("%s: the example is answered %d %s", name, status, got)

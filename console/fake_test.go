@@ -125,6 +125,12 @@ func (d *fakeDesk) Install(_ context.Context, r ingest.InstallRequest) (ingest.E
 	return ingest.Endorsement{Authority: "county.example", Serial: 7}, d.ask(r)
 }
 
+func (d *fakeDesk) Derive(_ context.Context, r ingest.DeriveRequest) (ingest.DerivedView, error) {
+	_ = r.File.Close()
+	r.File = nil
+	return ingest.DerivedView{Entry: "dk3-9"}, d.ask(r)
+}
+
 func (d *fakeDesk) View(_ context.Context, r ingest.ViewRequest) error { return d.ask(r) }
 
 func (d *fakeDesk) Doctor(context.Context) ([]ingest.Condition, error) {

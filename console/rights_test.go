@@ -55,6 +55,7 @@ func TestRolesMayWhatTheTableSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = folder.Close() }()
+	file := openFile(t)
 	has := map[string][]access.Role{
 		"root": {access.Admin}, "officer": {access.Officer}, "officer by group": {access.Officer}, "auditor": {access.Auditor},
 		"admin": {access.Admin}, "officer, auditor": {access.Auditor, access.Officer}, "nobody": {}, "nobody in many": {},
@@ -67,6 +68,8 @@ func TestRolesMayWhatTheTableSays(t *testing.T) {
 			switch {
 			case r.op == opIngest:
 				fds = []int{int(folder.Fd())}
+			case r.op == opDerive:
+				fds = []int{int(file.Fd())}
 			case r.method == http.MethodGet:
 				body = ""
 			}

@@ -29,6 +29,7 @@ const (
 	opView    = "view"
 	opClock   = "clock"
 	opErase   = "erase"
+	opDerive  = "derive"
 )
 
 // The paths of the interface.
@@ -59,6 +60,7 @@ const (
 	pathBays       = apiRoot + "bays"
 	pathBind       = apiRoot + opBind
 	pathErase      = apiRoot + opErase
+	pathDerive     = apiRoot + opDerive
 )
 
 // route is one call of the interface.
@@ -125,10 +127,10 @@ func (s *server) routes() []route {
 		onGet(pathEvents, s.events),
 		onPost(pathClips, s.clips),
 		onPost(pathIngest, s.ingest),
-		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) { return d.Status(ctx) })),
-		onPost(pathChanged, answer(s, func(ctx context.Context, _ empty) (empty, error) {
-			return empty{}, d.Changed(ctx)
+		onPost(pathStatus, answer(s, func(ctx context.Context, _ empty) (ingest.Status, error) {
+			return d.Status(ctx)
 		})),
+		onPost(pathChanged, answer(s, func(ctx context.Context, _ empty) (empty, error) { return empty{}, d.Changed(ctx) })),
 		onPost(pathShow, answer(s, func(ctx context.Context, q what) (ingest.ClipDetail, error) {
 			return d.Show(ctx, q.What)
 		})),
@@ -158,6 +160,7 @@ func (s *server) routes() []route {
 		})),
 		onPost(pathBind, answer(s, s.bind)),
 		onPost(pathErase, answer(s, s.erase)),
+		onPost(pathDerive, answer(s, s.derive)),
 	}...)
 }
 

@@ -105,7 +105,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	if call.op != opIngest {
+	if call.op != opIngest && call.op != opDerive {
 		if stray := connOf(r.Context()).take(); stray != nil {
 			_ = stray.Close()
 		}

@@ -20,9 +20,11 @@ func (c catalog) apply(e manifest.Entry, record []byte) error {
 		return c.applyIngested(e, record)
 	case "clip.tagged":
 		return c.applyTagged(e, record)
-	case "clip.stored":
+	case "clip.derived":
+		return c.applyDerived(e, record)
+	case "clip.stored", "derived.stored":
 		return c.applyStored(e)
-	case "clip.confirmed", "clip.damaged":
+	case "clip.confirmed", "clip.damaged", "derived.confirmed", "derived.damaged":
 		return c.applyProof(e)
 	case "clip.exported", "clip.viewed":
 		return c.applyStatement(e)
@@ -106,7 +108,7 @@ func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
 
 func (c catalog) applyStored(e manifest.Entry) error {
 	store := e.Fields.Str("store")
-	return c.change(e, func(r *row) error {
+	return c.changeSubject(e, func(r *row) error {
 		if r.Stored == nil {
 			r.Stored = map[string]int64{}
 		}
@@ -119,12 +121,30 @@ func (c catalog) applyStatement(e manifest.Entry) error {
 	return c.change(e, func(*row) error { return nil })
 }
 
-// change rewrites the row a statement names and adds the statement to it.
+// change rewrites the row of the clip a statement names and adds the statement
+// to it.
 func (c catalog) change(e manifest.Entry, f func(*row) error) error {
 	n, err := parseClip(e.Log, e.Fields.Str("clip"))
 	if err != nil {
 		return err
 	}
+	return c.changeRow(n, e, f)
+}
+
+// changeSubject is change for what the dock says of a clip or of a derived file;
+// what it says of that is known of its clip, too.
+func (c catalog) changeSubject(e manifest.Entry, f func(*row) error) error {
+	n, err := subject(e)
+	if err != nil {
+		return err
+	}
+	if err := c.changeRow(n, e, f); err != nil || e.Fields.Str("clip") == clipName(e.Log, n) {
+		return err
+	}
+	return c.applyStatement(e)
+}
+
+func (c catalog) changeRow(n int64, e manifest.Entry, f func(*row) error) error {
 	r, err := c.clip(n)
 	if err != nil {
 		return fmt.Errorf("entry %d names clip %d: %w", e.N, n, err)

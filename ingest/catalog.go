@@ -81,7 +81,7 @@ func (c catalog) acquisition(source clip.Source, path string, d clip.Digest) int
 	return -1
 }
 
-// sameBytes finds the first clip with this digest, -1 when there is none.
+// sameBytes finds the first clip or derived file with this digest, -1 when there is none.
 func (c catalog) sameBytes(d clip.Digest) int64 {
 	k, _ := c.tx.Bucket(digestBucket).Cursor().Seek(d[:])
 	if len(k) == len(d)+8 && bytes.HasPrefix(k, d[:]) {
@@ -90,7 +90,19 @@ func (c catalog) sameBytes(d clip.Digest) int64 {
 	return -1
 }
 
-// holders yields the clips with this digest.
+// firstClip is sameBytes without the files that were made from clips.
+func (c catalog) firstClip(d clip.Digest) (int64, error) {
+	cur := c.tx.Bucket(digestBucket).Cursor()
+	for k, _ := cur.Seek(d[:]); len(k) == len(d)+8 && bytes.HasPrefix(k, d[:]); k, _ = cur.Next() {
+		n := int64(binary.BigEndian.Uint64(k[len(d):]))
+		if r, err := c.clip(n); err != nil || r.Derived == nil {
+			return n, err
+		}
+	}
+	return -1, nil
+}
+
+// holders yields the clips with this digest, and what was made from clips.
 func (c catalog) holders(d clip.Digest) []int64 {
 	var out []int64
 	cur := c.tx.Bucket(digestBucket).Cursor()

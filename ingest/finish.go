@@ -271,7 +271,11 @@ func (s *Station) enterOne(tx *ledger.Tx, t *taken) (err error) {
 		return c.putSeen(t.acquisition, t.n, s.now())
 	}
 	sameAs := ""
-	if first := c.sameBytes(sum.SHA256); first >= 0 {
+	first, err := c.firstClip(sum.SHA256)
+	if err != nil {
+		return err
+	}
+	if first >= 0 {
 		sameAs = clipName(s.log, first)
 	}
 	a, err := tx.Append(manifest.Draft{

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -49,12 +50,12 @@ func (c catalog) schedule(r *row, store string, at time.Time) error {
 // applyProof folds clip.confirmed and clip.damaged into the catalog.
 func (c catalog) applyProof(e manifest.Entry) error {
 	name := e.Fields.Str("store")
-	return c.change(e, func(r *row) error {
+	return c.changeSubject(e, func(r *row) error {
 		if err := c.schedule(r, name, e.T.Add(adoptedAgain)); err != nil {
 			return err
 		}
 		p := r.Proofs[name]
-		p.Entry, p.Whole, p.Until = e.N, e.Type == "clip.confirmed", 0
+		p.Entry, p.Whole, p.Until = e.N, strings.HasSuffix(e.Type, ".confirmed"), 0
 		if until, err := time.Parse(entryTime, e.Fields.Str("until")); err == nil {
 			p.Until = until.Unix()
 		}

@@ -57,7 +57,7 @@ func (s *Station) Clips(ctx context.Context, f Filter, fn func(ClipView) error) 
 		after = rows[len(rows)-1].N
 		for _, r := range rows {
 			v := s.view(r)
-			if !f.selects(v) {
+			if r.Derived != nil || !f.selects(v) {
 				continue
 			}
 			if err := fn(v); err != nil {
@@ -122,7 +122,12 @@ func (s *Station) row(name string) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	return s.rowOf(n)
+	r, err := s.rowOf(n)
+	if err == nil && r.Derived != nil {
+		name := clipName(s.log, r.Derived.Of)
+		return row{}, fmt.Errorf("%s: %w: it is a file that was made from %s: name that clip", clipName(s.log, n), ErrNoClip, name)
+	}
+	return r, err
 }
 
 func (s *Station) rowOf(n int64) (r row, err error) {
@@ -168,6 +173,13 @@ func (s *Station) Show(_ context.Context, name string) (ClipDetail, error) {
 			line.Record = string(record)
 		}
 		d.Custody = append(d.Custody, line)
+		if e.Type == "clip.derived" {
+			made, err := s.rowOf(n)
+			if err != nil {
+				return d, err
+			}
+			d.Derived = append(d.Derived, s.viewDerived(made))
+		}
 	}
 	return d, nil
 }

@@ -50,6 +50,7 @@ func (s *Station) enqueueRow(c catalog, r row, sum hash.Sum) error {
 		case !c.queued(store, r.N):
 			err = c.push(store, r.N, queued{
 				Leaf: r.Leaf, SHA256: r.SHA256, Size: r.Size, CRC64: sum.CRC64, PartSize: sum.PartSize, Parts: sum.Parts, Since: s.now(),
+				Derived: r.Derived,
 			})
 		}
 		if err != nil {

@@ -52,6 +52,7 @@ type row struct {
 	Stored   map[string]int64 `json:"stored,omitempty"` // store name to its clip.stored entry
 	Proofs   map[string]proof `json:"proofs,omitempty"` // store name to its last reading back
 	Entries  []int64          `json:"entries,omitempty"`
+	Derived  *derivation      `json:"derived,omitempty"` // nil: it is a clip
 }
 
 // seen is what a path on a source held when it was last read: enough to tell
@@ -74,6 +75,7 @@ type queued struct {
 	PartSize int64       `json:"part_size"`
 	Parts    []uint64    `json:"parts,omitempty"`
 	Since    time.Time   `json:"since"`
+	Derived  *derivation `json:"derived,omitempty"` // of a file that was made from a clip
 }
 
 // The buckets of state.db beside the ledger's own. Keys: clip big-endian n;

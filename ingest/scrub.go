@@ -283,14 +283,15 @@ func (s *Station) samePin(r row, name string, pin manifest.Object) bool {
 func (s *Station) enterFinding(tx *ledger.Tx, r row, c *central, pin manifest.Object, seen sight) error {
 	whole := seen.wrong == nil
 	if p := r.Proofs[c.name]; p.Entry == 0 || p.Whole != whole {
-		fields := manifest.Object{"clip": clipName(s.log, r.N), "leaf": r.Leaf, "store": c.name}
+		kind, fields := r.about(s.log)
+		fields["store"] = c.name
 		if v := pin.Str("version"); v != "" {
 			fields["version"] = v
 		}
-		typ := "clip.damaged"
+		typ := kind + ".damaged"
 		switch {
 		case whole:
-			typ = "clip.confirmed"
+			typ = kind + ".confirmed"
 			fields["sha256"], fields["size"], fields["lock"] = seen.sum.String(), seen.size, "none"
 			if seen.info.Lock != "" {
 				fields["lock"], fields["until"] = seen.info.Lock, formatTime(seen.info.Until)

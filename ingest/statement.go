@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
@@ -45,6 +46,7 @@ func (s *Station) Tag(ctx context.Context, r TagRequest) ([]Stamp, error) {
 type exportedRecord struct {
 	Reason string `json:"reason"`
 	For    string `json:"for"`
+	Only   string `json:"only,omitempty"`
 }
 
 // Export enters that clips leave the dock, publishes that and returns their
@@ -72,13 +74,16 @@ func (s *Station) Export(ctx context.Context, r ExportRequest) ([]string, error)
 		}
 	}
 	targets = unique(targets)
+	if r.Only != "" && !slices.Contains(Kinds, r.Only) {
+		return nil, fmt.Errorf("export: %q is no kind: say one of %v", r.Only, Kinds)
+	}
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("export: %w: no clip has that case", ErrNoClip)
 	}
 	if err := s.publishNow(ctx); err != nil {
 		return nil, fmt.Errorf("export: no store can be read: %w", err)
 	}
-	stamps, err := s.declare(ctx, targets, manifest.Draft{Type: "clip.exported", Actor: r.Actor}, exportedRecord{r.Reason, r.For})
+	stamps, err := s.declare(ctx, targets, manifest.Draft{Type: "clip.exported", Actor: r.Actor}, exportedRecord{r.Reason, r.For, r.Only})
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,8 @@ func (s *Station) stored(ctx context.Context, c *central, all []answer) []result
 	return results
 }
 
-// enterStored makes the clip.stored entries, all or none of them.
+// enterStored makes the entries that clips, or files made from clips, are stored:
+// all or none of them.
 func (s *Station) enterStored(ctx context.Context, c *central, all []answer) error {
 	return s.commit(ctx, func(tx *ledger.Tx) error {
 		cat := catalog{tx.Bolt()}
@@ -81,7 +82,7 @@ func (s *Station) enterStored(ctx context.Context, c *central, all []answer) err
 			if !cat.queued(c.name, a.job.n) {
 				continue
 			}
-			if _, err := s.append(tx, manifest.Draft{Type: "clip.stored", Actor: "dock", Fields: s.storedFields(c, a)}); err != nil {
+			if _, err := s.append(tx, s.storedDraft(c, a)); err != nil {
 				return err
 			}
 			if err := cat.pop(c.name, a.job.n, a.job.q.Size); err != nil {
@@ -92,20 +93,18 @@ func (s *Station) enterStored(ctx context.Context, c *central, all []answer) err
 	})
 }
 
-func (s *Station) storedFields(c *central, a answer) manifest.Object {
+func (s *Station) storedDraft(c *central, a answer) manifest.Draft {
 	q, info := a.job.q, a.info
-	fields := manifest.Object{
-		"clip": clipName(s.log, a.job.n), "leaf": q.Leaf, "store": c.name,
-		"stored": manifest.Object{"sha256": q.SHA256.String(), "size": q.Size, "enc": "none"},
-		"lock":   "none",
-	}
+	kind, fields := row{N: a.job.n, Leaf: q.Leaf, Derived: q.Derived}.about(s.log)
+	fields["store"], fields["lock"] = c.name, "none"
+	fields["stored"] = manifest.Object{"sha256": q.SHA256.String(), "size": q.Size, "enc": "none"}
 	if info.Version != "" {
 		fields["version"] = info.Version
 	}
 	if info.Lock != "" {
 		fields["lock"], fields["until"] = info.Lock, formatTime(info.Until)
 	}
-	return fields
+	return manifest.Draft{Type: kind + ".stored", Actor: "dock", Fields: fields}
 }
 
 // afterStored lets go of what was kept for c alone, and tells who waits.

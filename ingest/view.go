@@ -237,6 +237,8 @@ type ClipDetail struct {
 	NotAfter  time.Time `json:"not_after,omitzero"`
 
 	Custody []Custody `json:"custody"`
+
+	Derived []DerivedView `json:"derived,omitempty"` // files that were made from it
 }
 
 // TagRequest appends what changed in the tags of clips. Parts of the same
@@ -264,4 +266,5 @@ type ExportRequest struct {
 	Actor  string   `json:"actor"`
 	Reason string   `json:"reason"`
 	For    string   `json:"for"`
+	Only   string   `json:"only,omitempty"` // a kind: of each clip only its derived files of it leave
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -74,30 +72,37 @@ func (a Authority) Log(ctx context.Context, st store.Reader, log string) (Option
 	return o, err
 }
 
-// Package finds what the authority endorsed for the log of an evidence package.
-func (a Authority) Package(dir string) (Options, error) {
-	var notes [][]byte
-	names, err := os.ReadDir(filepath.Join(dir, "endorsements"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Options{}, err
-	}
-	for _, e := range names {
-		msg, err := os.ReadFile(filepath.Join(dir, "endorsements", e.Name()))
-		if err != nil {
-			return Options{}, err
-		}
-		notes = append(notes, msg)
-	}
-	proofs, err := filepath.Glob(filepath.Join(dir, "proofs", "*.tlog-proof"))
+// Package finds what the authority endorsed for the log of an evidence package, a
+// folder or a zip.
+func (a Authority) Package(path string) (Options, error) {
+	b, done, err := openBox(path)
 	if err != nil {
 		return Options{}, err
 	}
+	defer done()
+	var notes [][]byte
+	var proof string
+	var unread error
+	err = b.walk(func(name string, regular bool) {
+		switch {
+		case !regular:
+		case strings.HasPrefix(name, "endorsements/") && len(notes) < maxPackNotes:
+			msg, err := readSome(b, name)
+			unread = errors.Join(unread, err)
+			notes = append(notes, msg)
+		case strings.HasPrefix(name, "proofs/"):
+			proof = name
+		}
+	})
+	if err = errors.Join(err, unread); err != nil {
+		return Options{}, err
+	}
+	text, err := readSome(b, proof)
+	if err != nil {
+		text = nil // no key signs it
+	}
 	return a.choose("this package", "", notes, func(key string) bool {
 		v, err := manifest.ParseKey(key)
-		if err != nil || len(proofs) == 0 {
-			return false
-		}
-		text, err := os.ReadFile(proofs[0])
 		if err != nil {
 			return false
 		}
@@ -107,6 +112,19 @@ func (a Authority) Package(dir string) (Options, error) {
 		}
 		return err == nil
 	})
+}
+
+// maxPackNotes is how many endorsements of a package are read.
+const maxPackNotes = 64
+
+// readSome reads the beginning of a small file; what is longer is no note.
+func readSome(b box, name string) ([]byte, error) {
+	f, err := b.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxSmall))
 }
 
 // choose takes of the notes those that the authority signed for keys of a log,

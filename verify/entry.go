@@ -27,6 +27,7 @@ type entry struct {
 	stored  string // SHA-256 of the stored bytes
 	version string
 	key     string // verifier key that signs from here on
+	derived int64  // the derived file it is about, -1 when it is about none
 	target  string // log of the entry whose record is erased
 	targetN int64
 	tsr     string // of a log.anchor, as the two below
@@ -39,7 +40,7 @@ var errEntry = fmt.Errorf("entry: %w", manifest.ErrMalformed)
 
 // scanEntry reads entry n of log.
 func scanEntry(raw []byte, log string, n int64) (entry, error) {
-	e := entry{size: -1, targetN: -1, raw: raw}
+	e := entry{size: -1, derived: -1, targetN: -1, raw: raw}
 	var saidLog string
 	var saidV, saidN int64 = -1, -1
 	err := members(string(raw), func(key string, v value) (err error) {
@@ -89,6 +90,10 @@ func (e *entry) field(key string, v value) {
 	case "size":
 		if n, err := v.number(); err == nil {
 			e.size = n
+		}
+	case "derived":
+		if n, err := v.number(); err == nil {
+			e.derived = n
 		}
 	case "store":
 		e.store, _ = v.text()

@@ -32,7 +32,7 @@ func TestScanEntry(t *testing.T) {
 	}
 	want := entry{
 		n: 7, typ: "clip.stored", t: "2001-09-09T01:46:40.000Z", record: manifest.RecordDigest([]byte("{}")), clip: "dk3v9q-3", leaf: "ab", sha256: "cd", size: 12,
-		store: "a \"quoted\" \u202e name", stored: "ef", version: "v1", target: "other", targetN: 5, raw: raw,
+		store: "a \"quoted\" \u202e name", stored: "ef", version: "v1", target: "other", targetN: 5, derived: -1, raw: raw,
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(entry{})); d != "" {
 		t.Error(d)

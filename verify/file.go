@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
 )
 
@@ -20,7 +18,7 @@ const (
 	maxProof   = 1 << 20 // bytes
 )
 
-// File proves a file by its content, whatever it is called: a folder as an
+// File proves a file by its content, whatever it is called: a folder or a zip of one as an
 // evidence package, for which no store is needed; a C2SP tlog-proof as that of
 // an entry, with its clip; a receipt with the clips that its docking entered; anything else as the bytes of a clip, found in the
 // log of o.Store by their SHA-256. It calls each for every clip found; bytes
@@ -41,9 +39,15 @@ func (r *run) file(ctx context.Context, path string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return r.pack(ctx, path)
+		return r.pack(ctx, folder(path))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("verify %q: not a file or folder", path)
+	}
+	switch pack, err := packIn(f, info.Size()); {
+	case pack != nil:
+		return r.pack(ctx, pack)
+	case err != nil && r.Store == nil: // else it may be a clip all the same
+		return err
 	}
 	in := bufio.NewReaderSize(f, 1<<10)
 	switch start, _ := in.Peek(max(len(proofStart), len(manifest.ReceiptStart))); {
@@ -125,12 +129,66 @@ func (r *run) proof(ctx context.Context, in io.Reader) error {
 	return r.objects(ctx, newPlan(x, []string{name}))
 }
 
-// sum hashes a file of a package.
-func sum(ctx context.Context, path string) (d clip.Digest, size int64, err error) {
+// openBox opens a package; done closes it.
+func openBox(path string) (b box, done func(), err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return d, 0, err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return digest(ctx, f)
+	info, err := f.Stat()
+	switch {
+	case err == nil && info.IsDir():
+		_ = f.Close()
+		return folder(path), func() {}, nil
+	case err == nil:
+		b, err = packIn(f, info.Size())
+	}
+	if err == nil && b == nil {
+		err = fmt.Errorf("open %q: it is no evidence package", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return b, func() { _ = f.Close() }, nil
+}
+
+// IsPackage reports whether path is a folder, or a zip with what a package has.
+func IsPackage(path string) bool {
+	_, done, err := openBox(path)
+	if err == nil {
+		done()
+	}
+	return err == nil
+}
+
+// IsZip reports whether path is a zip, which a package can be.
+func IsZip(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	return startsZip(f)
+}
+
+func startsZip(f io.ReaderAt) bool {
+	start := make([]byte, len(zipStart))
+	_, err := f.ReadAt(start, 0)
+	return err == nil && string(start) == zipStart
+}
+
+// packIn is the package in a zip; nil where f is no zip, or one of anything else.
+func packIn(f io.ReaderAt, size int64) (box, error) {
+	if !startsZip(f) {
+		return nil, nil
+	}
+	a, err := openZip(f, size)
+	if err != nil {
+		return nil, err
+	}
+	if a.files[payloadList] == nil && a.files[tagList] == nil {
+		return nil, nil
+	}
+	return a, nil
 }

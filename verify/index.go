@@ -24,6 +24,7 @@ type fact struct {
 	disposed bool
 	stored   bool // in the store that is verified
 	lost     bool // its entry is gone; only others speak of it
+	derived  bool // it is no clip, but was made from one
 }
 
 // absence is a record that is in no record file.
@@ -42,6 +43,7 @@ type index struct {
 	clips    [][]fact                // by n, those of each bundle apart: nothing is copied as they grow
 	objects  map[int64][]clip.Digest // stored bytes that are not the clip's own
 	versions map[int64]string        // pinned version of the clip's object
+	made     map[int64]int64         // of a derived file: the clip
 	erased   map[int64]bool          // entries whose record was erased
 	absent   []absence
 	wrong    map[int64]string // the first thing wrong with a clip
@@ -53,7 +55,7 @@ func newIndex(r *run, bad map[int64]string) *index {
 	return &index{
 		log: r.head.Log, store: r.StoreName, bad: bad,
 		path:    func(n int64) string { return r.path(r.tileAt(-1, n/manifest.TileWidth)) },
-		objects: map[int64][]clip.Digest{}, versions: map[int64]string{},
+		objects: map[int64][]clip.Digest{}, versions: map[int64]string{}, made: map[int64]int64{},
 		erased: map[int64]bool{}, wrong: map[int64]string{},
 	}
 }
@@ -168,7 +170,7 @@ func (x *index) add(e entry, leaf tlog.Hash) int64 {
 		return -1 // about no clip, or one of another log
 	}
 	f := x.find(n)
-	if f == nil {
+	if f == nil || f.derived {
 		if why, bad := x.bad[n]; bad {
 			x.missed(n, why)
 			return n
@@ -180,6 +182,14 @@ func (x *index) add(e entry, leaf tlog.Hash) int64 {
 		x.blame(n, "entry %d (%s) speaks of another %s", e.n, e.typ, x.name(n))
 	}
 	switch e.typ {
+	case "clip.derived":
+		x.derivation(e, leaf, n)
+	case "derived.stored":
+		if made := x.find(e.derived); made != nil && made.derived {
+			x.stored(made, e)
+		} else {
+			x.problem(e.n, "speaks of %s, which is no derived file of this log", x.name(e.derived))
+		}
 	case "clip.stored":
 		x.stored(f, e)
 	case "clip.disposed":
@@ -197,6 +207,19 @@ func (x *index) ingested(e entry, leaf tlog.Hash) int64 {
 	}
 	x.put(f)
 	return e.n
+}
+
+// derivation adds a file that was made from clip of; its object is proved like a
+// clip's.
+func (x *index) derivation(e entry, leaf tlog.Hash, of int64) {
+	f := fact{n: e.n, leaf: leaf, size: e.size, derived: true}
+	var err error
+	if f.digest, err = clip.ParseDigest(e.sha256); err != nil || e.size < 0 {
+		f.lost = true
+		x.blame(e.n, "its entry has no sha256 or no size")
+	}
+	x.put(f)
+	x.made[e.n] = of
 }
 
 func (x *index) stored(f *fact, e entry) {

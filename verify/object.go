@@ -239,6 +239,9 @@ func digest(ctx context.Context, in io.Reader) (clip.Digest, int64, error) {
 func (p *plan) judge(f fact) Result {
 	res := Result{Clip: p.name(f.n), Result: Mismatch, Problem: p.wrong[f.n]}
 	p.times.put(f.n, &res)
+	if f.derived {
+		res.Of = p.name(p.made[f.n])
+	}
 	if f.lost {
 		return res
 	}

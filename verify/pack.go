@@ -1,13 +1,14 @@
 package verify
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,19 +22,22 @@ import (
 
 // The files of a package are described in docs/package.md.
 var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|VERIFY\.md|verify\.sh|endorsements/[0-9a-f]{64}|` +
+	`certificate\.(?:html|pdf)|log/(?:key|checkpoint(?:(?:\.[a-z0-9-]+)*\.tsr)?)|` +
 	`(entries|records|proofs|data)/([A-Za-z0-9._-]+)(?:/([A-Za-z0-9._-]+))?)$`)
 
 const (
 	payloadList = "manifest-sha256.txt"
 	tagList     = "tagmanifest-sha256.txt"
+	packNote    = "log/checkpoint"
 )
 
 // packed is a package as it is being checked.
 type packed struct {
 	*run
-	dir     string
+	box     box
 	log     string
 	key     note.Verifier
+	note    []byte                 // the checkpoint that all proofs are under
 	sums    map[string]clip.Digest // of every file
 	sizes   map[string]int64
 	data    map[string][]string // files below data/, by clip
@@ -45,14 +49,14 @@ type packed struct {
 }
 
 // pack proves an evidence package without any store.
-func (r *run) pack(ctx context.Context, dir string) error {
+func (r *run) pack(ctx context.Context, b box) error {
 	v, log, err := r.key()
 	if err != nil {
 		return err
 	}
 	r.report.Origin = v.Name()
 	p := &packed{
-		run: r, dir: dir, log: log, key: v,
+		run: r, box: b, log: log, key: v,
 		sums: map[string]clip.Digest{}, sizes: map[string]int64{}, data: map[string][]string{},
 		entries: map[string]manifest.Entry{}, leaves: map[string]string{},
 		erased: map[string]bool{}, wrong: map[string]string{}, judged: map[string]bool{},
@@ -65,7 +69,8 @@ func (r *run) pack(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	if err := p.endorsements(); err != nil {
+	p.endorsements()
+	if err := p.readNote(); err != nil {
 		return err
 	}
 	names, err := p.proveEntries()
@@ -79,31 +84,22 @@ func (r *run) pack(ctx context.Context, dir string) error {
 // read hashes every file.
 func (p *packed) read(ctx context.Context) error {
 	var names []string
-	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(p.dir, path)
-		if err != nil {
-			return err
-		}
-		name := filepath.ToSlash(rel)
+	err := p.box.walk(func(name string, regular bool) {
 		m := packFile.FindStringSubmatch(name)
 		switch {
-		case !d.Type().IsRegular(), m == nil, (m[1] == "data") != (m[3] != ""):
+		case !regular, m == nil, (m[1] == "data") != (m[3] != ""):
 			p.report.add(name, "is not a file of a package")
-			return nil
+			return
 		case m[1] == "data":
 			p.data[m[2]] = append(p.data[m[2]], name)
 		}
 		names = append(names, name)
-		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(names, payloadList) || !slices.Contains(names, tagList) {
-		return &MismatchError{Cause: fmt.Sprintf("folder %q is no evidence package: it lacks %s or %s", p.dir, payloadList, tagList)}
+		return &MismatchError{Cause: fmt.Sprintf("it is no evidence package: it lacks %s or %s", payloadList, tagList)}
 	}
 	type summed struct {
 		name string
@@ -111,7 +107,7 @@ func (p *packed) read(ctx context.Context) error {
 		size int64
 	}
 	return ordered(ctx, p.workers(), slices.Values(names), func(ctx context.Context, name string) (summed, error) {
-		d, size, err := sum(ctx, filepath.Join(p.dir, filepath.FromSlash(name)))
+		d, size, err := p.sum(ctx, name)
 		return summed{name, d, size}, err
 	}, func(s summed) error {
 		p.sums[s.name], p.sizes[s.name] = s.sum, s.size
@@ -122,25 +118,61 @@ func (p *packed) read(ctx context.Context) error {
 	})
 }
 
+// sum hashes a file of the package.
+func (p *packed) sum(ctx context.Context, name string) (d clip.Digest, size int64, err error) {
+	f, err := p.box.open(name)
+	if err != nil {
+		return d, 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return digest(ctx, f)
+}
+
+// small reads a file that was hashed and has at most so many bytes.
+func (p *packed) small(name string, most int64) ([]byte, error) {
+	size, there := p.sizes[name]
+	switch {
+	case !there:
+		return nil, fmt.Errorf("%s is missing", name)
+	case size > most:
+		return nil, fmt.Errorf("%s has %d bytes, more than its format allows", name, size)
+	}
+	f, err := p.box.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, size+1))
+	if err == nil && clip.Digest(sha256.Sum256(data)) != p.sums[name] {
+		err = fmt.Errorf("%s changed while it was read", name)
+	}
+	return data, err
+}
+
 // list compares a BagIt manifest with the files it is about.
 func (p *packed) list(list string) error {
-	said, err := os.ReadFile(filepath.Join(p.dir, list))
+	var want strings.Builder
+	for _, name := range slices.Sorted(keys(p.sums)) {
+		if strings.HasPrefix(name, "data/") == (list == payloadList) && name != tagList {
+			fmt.Fprintf(&want, "%s  %s\n", p.sums[name], name)
+		}
+	}
+	if clip.Digest(sha256.Sum256([]byte(want.String()))) == p.sums[list] {
+		return nil
+	}
+	said, err := p.small(list, int64(2*want.Len())+1<<16)
 	if err != nil {
-		return err
+		p.report.add(list, "%v", err)
+		return nil
 	}
 	lines := map[string]string{}
 	for line := range strings.Lines(string(said)) {
 		_, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
 		lines[name] = line
 	}
-	var want strings.Builder
 	before := len(p.report.Problems)
-	for _, name := range slices.Sorted(keys(p.sums)) {
-		if strings.HasPrefix(name, "data/") != (list == payloadList) || name == tagList {
-			continue
-		}
-		line := fmt.Sprintf("%s  %s\n", p.sums[name], name)
-		want.WriteString(line)
+	for line := range strings.Lines(want.String()) {
+		_, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
 		switch said, listed := lines[name]; {
 		case !listed:
 			p.report.add(name, "is not in %s", list)
@@ -152,8 +184,32 @@ func (p *packed) list(list string) error {
 	for _, name := range slices.Sorted(keys(lines)) {
 		p.report.add(list, "names %q, which is not there", name)
 	}
-	if want.String() != string(said) && len(p.report.Problems) == before {
+	if len(p.report.Problems) == before {
 		p.report.add(list, "is not sorted or not in the form sha256sum gives")
+	}
+	return nil
+}
+
+// readNote reads the one checkpoint and looks at its time stamps, of which it
+// is only checked that they are over its bytes.
+func (p *packed) readNote() (err error) {
+	p.note, err = p.small(packNote, maxSmall)
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return err
+	case err != nil:
+		p.report.add(packNote, "%v", err)
+		return nil
+	}
+	over := sha256.Sum256(p.note)
+	for _, name := range slices.Sorted(keys(p.sums)) {
+		if !strings.HasPrefix(name, packNote+".") {
+			continue
+		}
+		if reply, err := p.small(name, maxSmall); err != nil || !bytes.Contains(reply, over[:]) {
+			p.report.add(name, "is no time stamp over %s", packNote)
+		}
 	}
 	return nil
 }
@@ -194,7 +250,7 @@ func (p *packed) proveEntries() ([]string, error) {
 		switch {
 		case err == nil:
 			p.entries[name], p.leaves[name] = e, hex.EncodeToString(leaf[:])
-		case errors.As(err, &path) && !errors.Is(err, fs.ErrNotExist):
+		case errors.As(err, &path):
 			return nil, err
 		default:
 			p.blame(name, err.Error())
@@ -229,7 +285,7 @@ func (p *packed) blame(name, why string) {
 }
 
 func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
-	raw, err := os.ReadFile(filepath.Join(p.dir, "entries", name+".json"))
+	raw, err := p.small("entries/"+name+".json", manifest.MaxEntry)
 	if err != nil {
 		return manifest.Entry{}, tlog.Hash{}, err
 	}
@@ -240,8 +296,7 @@ func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
 	if e.Name() != name || e.Log != p.log {
 		return e, tlog.Hash{}, fmt.Errorf("it is entry %s", e.Name())
 	}
-	proofFile := filepath.Join(p.dir, "proofs", name+".tlog-proof")
-	text, err := os.ReadFile(proofFile)
+	text, err := p.small("proofs/"+name+".tlog-proof", maxProof)
 	if err != nil {
 		return e, tlog.Hash{}, err
 	}
@@ -260,6 +315,9 @@ func (p *packed) proveEntry(name string) (manifest.Entry, tlog.Hash, error) {
 	}
 	if !p.endorsedAt(e.T) {
 		return e, tlog.Hash{}, errors.New(p.unendorsed(e.T.Format(entryTime)))
+	}
+	if !bytes.Equal(proof.Checkpoint, p.note) {
+		return e, tlog.Hash{}, fmt.Errorf("its proof is not under %s", packNote)
 	}
 	p.report.Size = max(p.report.Size, c.Size)
 	return e, leaf, nil

@@ -22,6 +22,12 @@ func (p *packed) relate(names []string) {
 			}
 		case "record.erased":
 			p.eraser(name, e)
+		case "clip.derived":
+			p.statement(name, e)
+			if _, ok := p.data[name]; !ok {
+				p.data[name] = nil
+			}
+		case "run.started": // the program that the clips came or left with
 		default:
 			p.statement(name, e)
 		}
@@ -34,7 +40,7 @@ func (p *packed) relate(names []string) {
 	for _, file := range slices.Sorted(keys(p.sums)) {
 		dir, name, nested := strings.Cut(file, "/")
 		ext := map[string]string{"entries": ".json", "records": ".json", "proofs": ".tlog-proof"}[dir]
-		if !nested || dir == "data" || dir == "endorsements" {
+		if !nested || dir == "data" || dir == "endorsements" || dir == "log" {
 			continue
 		}
 		name, ok := strings.CutSuffix(name, ext)
@@ -107,10 +113,15 @@ func (p *packed) judge(name string, files []string) Result {
 	e := p.entries[name]
 	res.SHA256 = e.Fields.Str("sha256")
 	size, _ := e.Fields.Int("size")
+	if e.Type == "clip.derived" {
+		res.Of = e.Fields.Str("clip")
+	}
 	switch {
 	case res.Problem != "":
-	case e.Type != "clip.ingested":
+	case e.Type != "clip.ingested" && e.Type != "clip.derived":
 		res.Problem = "entries/" + name + ".json does not acquire a clip"
+	case len(files) == 0 && p.omitted(name, e):
+		res.Result = Omitted
 	case len(files) == 0:
 		res.Result, res.Problem = Missing, "data/"+name+" is missing"
 	case len(files) > 1:
@@ -123,4 +134,18 @@ func (p *packed) judge(name string, files []string) Result {
 		res.Result = OK
 	}
 	return res
+}
+
+// omitted reports whether a package may do without a file: a derived one, or an
+// original of which it has a derived one.
+func (p *packed) omitted(name string, e manifest.Entry) bool {
+	if e.Type == "clip.derived" {
+		return true
+	}
+	for made, o := range p.entries {
+		if o.Type == "clip.derived" && o.Fields.Str("clip") == name && len(p.data[made]) > 0 {
+			return true
+		}
+	}
+	return false
 }

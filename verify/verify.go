@@ -24,6 +24,7 @@ const (
 	OK           = "ok"
 	Disposed     = "disposed"      // lawfully gone: clip.disposed
 	RecordErased = "record_erased" // the object is whole, its record gone by record.erased
+	Omitted      = "omitted"       // not in the package: a derived file, or an original of which a derived file is
 	Missing      = "missing"
 	Mismatch     = "mismatch"
 )
@@ -96,6 +97,7 @@ type Result struct {
 	// Until is when the certificates behind NotAfter, and those that renew it, end.
 	Until     time.Time `json:"stamp_until,omitzero"`
 	Authority string    `json:"stamp_by,omitempty"` // of NotAfter
+	Of        string    `json:"of,omitempty"`       // the clip that it was made from, "" of a clip itself
 }
 
 // Problem is something wrong with a file.
@@ -112,6 +114,7 @@ type Report struct {
 	OK           int       `json:"ok"`
 	Disposed     int       `json:"disposed"`
 	RecordErased int       `json:"record_erased"`
+	Omitted      int       `json:"omitted,omitempty"` // of a package: proved by their entries, and their bytes are not in it
 	Missing      int       `json:"missing"`
 	Mismatch     int       `json:"mismatch"`
 	Orphans      int       `json:"orphans"`           // whole objects that no entry of this log names
@@ -144,6 +147,8 @@ func (r *Report) count(res Result) {
 		r.Disposed++
 	case RecordErased:
 		r.RecordErased++
+	case Omitted:
+		r.Omitted++
 	case Missing:
 		r.Missing++
 	default:

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -25,13 +26,21 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("S", e.WorkDir+"/state")
 			e.Setenv("LANG", "C.UTF-8")
-			return nil
+			return printer(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"listening": listening,
 			"flip":      flip,
 		},
 	})
+}
+
+// printer puts before all other programs a chromium that prints at once.
+func printer(e *testscript.Env) error {
+	dir := filepath.Join(e.WorkDir, ".programs")
+	e.Setenv("PATH", dir+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	const script = "#!/bin/sh\nfor a; do case $a in --print-to-pdf=*) echo %PDF-1.7 >\"${a#*=}\";; esac; done\n"
+	return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "chromium"), []byte(script), 0o700))
 }
 
 // listening waits until a daemon answers on a state, or with ! until none does.

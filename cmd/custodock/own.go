@@ -42,6 +42,12 @@ func (o own) Export(ctx context.Context, r ingest.ExportRequest) ([]string, erro
 	return o.Station.Export(ctx, r)
 }
 
+// Derive implements console.Desk.
+func (o own) Derive(ctx context.Context, r ingest.DeriveRequest) (ingest.DerivedView, error) {
+	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)
+	return o.Station.Derive(ctx, r)
+}
+
 // View implements console.Desk.
 func (o own) View(ctx context.Context, r ingest.ViewRequest) error {
 	r.Actor = cmp.Or(r.Actor, clip.ByAdmin)

@@ -123,7 +123,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.initCmd(), a.runCmd(), a.ingestCmd(), a.statusCmd(), a.clipsCmd(), a.showCmd(), a.tagCmd(), a.deviceCmd(), a.bayCmd(),
-		a.keyCmd(), a.authorityCmd(), a.logCmd(), a.verifyCmd(), a.exportCmd(), a.receiptCmd(), a.viewCmd(), a.auditCmd(), a.doctorCmd(), a.witnessCmd(), a.mounterCmd(), a.versionCmd(),
+		a.keyCmd(), a.authorityCmd(), a.logCmd(), a.verifyCmd(), a.exportCmd(), a.receiptCmd(), a.viewCmd(), a.deriveCmd(), a.auditCmd(), a.doctorCmd(), a.witnessCmd(), a.mounterCmd(), a.versionCmd(),
 	)
 	a.translateHelp(root)
 	return root

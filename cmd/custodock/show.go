@@ -73,6 +73,9 @@ func (a *app) showText(d ingest.ClipDetail) string {
 	a.putTags(s, d.Tags)
 	s.put("missing", a.missing(d.Missing))
 	s.put("leaf", d.Leaf)
+	for _, made := range d.Derived {
+		s.put("derived", fmt.Sprintf("%s  %s  %s  %s  %s", made.Entry, a.say("derived."+made.Kind), made.SHA256, a.say("state."+made.State), made.Name))
+	}
 	fmt.Fprintf(&s.b, "\n%s\n", a.say("show.custody"))
 	for _, c := range d.Custody {
 		line := fmt.Sprintf("  %s  %s  %s  %s", c.Time.Local().Format(time.RFC3339), runewidth.FillRight(fmt.Sprintf("%s-%d", c.Log, c.N), 12),

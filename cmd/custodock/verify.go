@@ -75,7 +75,7 @@ func (c *verifyCall) sort(args []string) error {
 	}
 	loose := ""
 	for _, file := range c.files {
-		if !isFolder(file) {
+		if !isFolder(file) && !verify.IsZip(file) {
 			loose = file
 		}
 	}
@@ -109,7 +109,7 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		case err != nil:
 			return err
 		case auth != nil:
-			return a.verifyEndorsed(ctx, c, *auth)
+			return a.verifyEndorsed(ctx, c, *auth, roots)
 		}
 		o, done, err := a.foreign(ctx, c)
 		if err != nil {
@@ -250,6 +250,7 @@ func add(a, b verify.Report) verify.Report {
 	a.OK += b.OK
 	a.Disposed += b.Disposed
 	a.RecordErased += b.RecordErased
+	a.Omitted += b.Omitted
 	a.Missing += b.Missing
 	a.Mismatch += b.Mismatch
 	a.Orphans = max(a.Orphans, b.Orphans)

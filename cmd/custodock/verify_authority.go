@@ -11,6 +11,7 @@ import (
 
 	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/stamp"
 	"github.com/custodock/custodock/verify"
 )
 
@@ -59,14 +60,14 @@ type endorsedCall struct {
 
 // verifyEndorsed proves what was asked with the key of an authority alone: every
 // log of a store that it endorsed, or the packages.
-func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Authority) error {
+func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Authority, roots *stamp.Roots) error {
 	var calls []endorsedCall
 	var known []string // logs of the store
 	var bad error
 	rest := c
 	rest.files = nil
 	for _, file := range c.files {
-		if !isFolder(file) {
+		if !verify.IsPackage(file) {
 			rest.files = append(rest.files, file)
 			continue
 		}
@@ -99,7 +100,8 @@ func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Auth
 	}
 	for _, call := range calls {
 		p := a.newVerifyPrinter()
-		p.known = known
+		p.known, p.named = known, len(call.c.clips)+len(call.c.files) > 0
+		call.o.Roots, call.o.Policy = roots, c.policy
 		bad = errors.Join(bad, p.run(ctx, []verify.Options{call.o}, call.c))
 	}
 	if bad != nil || a.flags.json {

@@ -31,7 +31,7 @@ func (a *app) newVerifyPrinter() *verifyPrinter {
 
 // severity ranks results; what is unknown here is as bad as can be.
 func severity(result string) int {
-	order := []string{verify.OK, verify.RecordErased, verify.Disposed, verify.Missing, verify.Mismatch}
+	order := []string{verify.OK, verify.RecordErased, verify.Disposed, verify.Omitted, verify.Missing, verify.Mismatch}
 	if i := slices.Index(order, result); i >= 0 {
 		return i
 	}
@@ -129,7 +129,8 @@ func (p *verifyPrinter) collect(r verify.Result) error {
 
 // flush prints the collected results and counts them afresh.
 func (p *verifyPrinter) flush(total *verify.Report) error {
-	total.Clips, total.OK, total.Disposed, total.RecordErased, total.Missing, total.Mismatch, total.Stamped = len(p.order), 0, 0, 0, 0, 0, 0
+	total.Clips, total.OK, total.Disposed, total.RecordErased, total.Omitted = len(p.order), 0, 0, 0, 0
+	total.Missing, total.Mismatch, total.Stamped = 0, 0, 0
 	for _, name := range p.order {
 		r := p.worst[name]
 		if !r.NotAfter.IsZero() {
@@ -142,6 +143,8 @@ func (p *verifyPrinter) flush(total *verify.Report) error {
 			total.Disposed++
 		case verify.RecordErased:
 			total.RecordErased++
+		case verify.Omitted:
+			total.Omitted++
 		case verify.Missing:
 			total.Missing++
 		default:
@@ -167,6 +170,9 @@ func (p *verifyPrinter) print(r verify.Result) error {
 		name = "-"
 	}
 	line := fmt.Sprintf("%s  %s  %s", runewidth.FillRight(p.a.say("verify."+r.Result), 13), runewidth.FillRight(name, 12), r.SHA256)
+	if r.Of != "" {
+		line += "  " + p.a.say("verify.of", message.Line(r.Of))
+	}
 	if r.Problem != "" {
 		line += "  " + message.Line(r.Problem)
 	}
@@ -216,7 +222,7 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 	if err := p.stamps(r); err != nil {
 		return err
 	}
-	proved := r.OK + r.Disposed + r.RecordErased
+	proved := r.OK + r.Disposed + r.RecordErased + r.Omitted
 	switch {
 	case good:
 	case r.Clips == 0 && len(r.Problems) == 0:

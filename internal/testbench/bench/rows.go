@@ -16,6 +16,7 @@ func rows() []Row {
 		verifying("8 large", 8, 512),
 		verifying("8 medium", 64, 64),
 		longLog(),
+		packaging(),
 		uplink(),
 		oneClip(),
 		sm3(),

@@ -1,0 +1,150 @@
+package verify
+
+import (
+	"archive/zip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// MaxZipFiles is the largest number of files of a package in a zip: its list is
+// held in memory before anything in it is known to be true.
+const MaxZipFiles = 60_000
+
+// maxZipList bounds that list, in bytes.
+const maxZipList = 16 << 20
+
+// zipStart begins every zip that has a file (APPNOTE 4.3.7).
+const zipStart = "PK\x03\x04"
+
+// box is where the files of a package are: a folder, or a zip.
+type box interface {
+	// walk calls each for everything that is no folder; regular is false for
+	// what is no file either.
+	walk(each func(name string, regular bool)) error
+	open(name string) (io.ReadCloser, error)
+}
+
+// folder is a package in a folder.
+type folder string
+
+func (f folder) open(name string) (io.ReadCloser, error) {
+	return os.Open(filepath.Join(string(f), filepath.FromSlash(name)))
+}
+
+func (f folder) walk(each func(name string, regular bool)) error {
+	return filepath.WalkDir(string(f), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(string(f), path)
+		if err == nil {
+			each(filepath.ToSlash(rel), d.Type().IsRegular())
+		}
+		return err
+	})
+}
+
+// archive is a package in a zip.
+type archive struct {
+	names []string // as in the package, in the order of the zip
+	files map[string]*zip.File
+}
+
+// openZip reads the list of a zip. What cannot be a package, because a name is
+// twice in it or not below the one folder at the top, is a *MismatchError.
+func openZip(f io.ReaderAt, size int64) (*archive, error) {
+	if err := modest(f, size); err != nil {
+		return nil, err
+	}
+	r, err := zip.NewReader(f, size)
+	if err != nil {
+		return nil, &MismatchError{Cause: fmt.Sprintf("it is no whole zip: %v", err)}
+	}
+	a := &archive{files: map[string]*zip.File{}}
+	top := ""
+	for _, file := range r.File {
+		first, name, nested := strings.Cut(file.Name, "/")
+		if !nested || top != "" && first != top {
+			return nil, &MismatchError{Cause: fmt.Sprintf("%q is not in the one folder that a package has", file.Name)}
+		}
+		top = first
+		if strings.HasSuffix(file.Name, "/") {
+			continue
+		}
+		if a.files[name] != nil {
+			return nil, &MismatchError{Cause: fmt.Sprintf("%q is in it twice", file.Name)}
+		}
+		a.files[name] = file
+		a.names = append(a.names, name)
+	}
+	return a, nil
+}
+
+// modest refuses a zip whose list would need too much memory, before it is read
+// (APPNOTE 4.3.14 to 4.3.16).
+func modest(f io.ReaderAt, size int64) error {
+	const endSize, locatorSize, end64Size = 22, 20, 56
+	tail := make([]byte, min(size, endSize+locatorSize+1<<16))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
+		return err
+	}
+	at := strings.LastIndex(string(tail), "PK\x05\x06")
+	if at < 0 || at+endSize > len(tail) {
+		return &MismatchError{Cause: "it is no whole zip: its end is missing"}
+	}
+	files := uint64(binary.LittleEndian.Uint16(tail[at+10:]))
+	list := uint64(binary.LittleEndian.Uint32(tail[at+12:]))
+	if at >= locatorSize && string(tail[at-locatorSize:][:4]) == "PK\x06\x07" {
+		end := make([]byte, end64Size)
+		if _, err := f.ReadAt(end, int64(binary.LittleEndian.Uint64(tail[at-locatorSize+8:])&(1<<62-1))); err != nil {
+			return &MismatchError{Cause: "it is no whole zip: its end is missing"}
+		}
+		files, list = binary.LittleEndian.Uint64(end[32:]), binary.LittleEndian.Uint64(end[40:])
+	}
+	if files > MaxZipFiles || list > maxZipList {
+		return &MismatchError{Cause: fmt.Sprintf("a zip of %d files is not checked as it is: unpack it, and check the folder", files)}
+	}
+	return nil
+}
+
+func (a *archive) open(name string) (io.ReadCloser, error) {
+	file, ok := a.files[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	in, err := file.Open()
+	if err != nil {
+		return nil, &MismatchError{Cause: fmt.Sprintf("%q in the zip: %v", name, err)}
+	}
+	return &zipFile{in, name}, nil
+}
+
+func (a *archive) walk(each func(name string, regular bool)) error {
+	for _, name := range a.names {
+		each(name, a.files[name].Mode().IsRegular())
+	}
+	return nil
+}
+
+// zipFile is a file of a zip whose bytes are checked against the zip's own sum.
+type zipFile struct {
+	io.ReadCloser
+	name string
+}
+
+// Read implements io.Reader; what the zip does not hold together is a
+// *MismatchError.
+func (f *zipFile) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	var path *fs.PathError
+	if err != nil && err != io.EOF && !errors.As(err, &path) {
+		err = &MismatchError{Cause: fmt.Sprintf("%q in the zip: %v", f.name, err)}
+	}
+	return n, err
+}
