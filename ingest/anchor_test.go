@@ -107,6 +107,34 @@ func TestAnchor(t *testing.T) {
 	}
 }
 
+// TestExportIsStamped: the checkpoint that covers clip.exported is stamped before a
+// byte of a package is written, and an authority that is away holds up none.
+func TestExportIsStamped(t *testing.T) {
+	o, a := stamped(t, 400)
+	s := openStation(t, o)
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "a")
+	_, results := take(t, s, cam, clip.Tags{})
+	export := func() manifest.Entry {
+		t.Helper()
+		_, err := s.Export(t.Context(), ExportRequest{Clips: []string{results["a.mp4"].Clip}, Reason: "court", For: "court", Actor: "admin"})
+		okay(t, err)
+		all := listed(t, s, "clip.exported")
+		return all[len(all)-1]
+	}
+	e := export()
+	anchors := anchorsIn(t, s)
+	last := anchors[len(anchors)-1]
+	if last.Size <= e.N || last.TSR == "" {
+		t.Errorf("entry %d was exported, the last stamp covers %d entries", e.N, last.Size)
+	}
+	inStore(t, s, filepath.Join(s.state, "central"), checkpointName(last.Size)+".tsr")
+	a.Break(testbench.TSADown)
+	if export(); len(anchorsIn(t, s)) != len(anchors) || a.Fired(testbench.TSADown) == 0 {
+		t.Errorf("%d anchors, want %d; it was away %d times", len(anchorsIn(t, s)), len(anchors), a.Fired(testbench.TSADown))
+	}
+}
+
 // TestAnchorFaults: no fault of an authority gets into the log or holds a docking
 // up; a second authority takes over.
 func TestAnchorFaults(t *testing.T) {

@@ -90,11 +90,26 @@ func (s *Station) Export(ctx context.Context, r ExportRequest) ([]string, error)
 	if err := s.publishNow(ctx); err != nil {
 		return nil, err
 	}
+	s.anchorExport(ctx)
 	names := make([]string, len(stamps))
 	for i, st := range stamps {
 		names[i] = st.Clip
 	}
 	return names, nil
+}
+
+// anchorExport has the checkpoint that covers an export cosigned and stamped, where
+// somebody is configured to do that. A package without says so: it does not wait
+// longer than a docking would.
+func (s *Station) anchorExport(ctx context.Context) {
+	if !s.anchored() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, anchorLast)
+	defer cancel()
+	if _, err := s.Anchor(ctx); err != nil {
+		s.logger.Warn("stamp export", "stage", "export", "err", err)
+	}
 }
 
 func unique(rows []row) []row {
