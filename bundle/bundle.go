@@ -180,12 +180,12 @@ func (w *writer) write(ctx context.Context) error {
 		}
 	}
 	var page, pdf []byte
-	both, ctx := errgroup.WithContext(ctx)
+	both, working := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		page, pdf, err = w.certify(ctx)
+		page, pdf, err = w.certify(working)
 		return err
 	})
-	both.Go(func() error { return w.fill(ctx) })
+	both.Go(func() error { return w.fill(working) })
 	if err := both.Wait(); err != nil {
 		return err
 	}

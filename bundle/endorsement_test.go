@@ -64,14 +64,14 @@ func TestEndorsedPackage(t *testing.T) {
 		says  string // of verify.sh, "" when it proves all
 	}{
 		"a year":         {[]func(*manifest.Endorsement){year}, ""},
-		"exactly":        {[]func(*manifest.Endorsement){span(time.Second, 48*time.Second)}, ""},
+		"exactly":        {[]func(*manifest.Endorsement){span(0, 48*time.Second)}, ""},
 		"renewed":        {[]func(*manifest.Endorsement){span(0, 4*time.Second), span(5*time.Second, time.Hour)}, ""},
 		"and as witness": {[]func(*manifest.Endorsement){witness, year}, ""},
 		"none":           {nil, "does not answer for this package"},
 		"as witness":     {[]func(*manifest.Endorsement){witness}, "does not answer for this package"},
 		"expired":        {[]func(*manifest.Endorsement){span(-time.Hour, -time.Second)}, "when the authority did not answer for the key"},
 		"too short":      {[]func(*manifest.Endorsement){span(0, 48*time.Second-time.Millisecond)}, "entries/dk3v9q-48.json was made 2026-11-22T08:00:48.000Z, when"},
-		"too late":       {[]func(*manifest.Endorsement){span(time.Second+time.Millisecond, time.Hour)}, "entries/dk3v9q-1.json was made 2026-11-22T08:00:01.000Z, when"},
+		"too late":       {[]func(*manifest.Endorsement){span(time.Millisecond, time.Hour)}, "entries/dk3v9q-0.json was made 2026-11-22T08:00:00.000Z, when"},
 	} {
 		l, dir := endorsedPack(t, agency, c.notes...)
 		got, err := trusting(verify.Authority{Verifier: agency.Verifier}, dir)
