@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/stamp"
 	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/verify"
 )
@@ -25,11 +26,11 @@ type anchor struct {
 	manifest.Checkpoint
 	note      []byte
 	witnesses []string // that cosigned it, by the names their lines give
-	stamps    []stamp
+	stamps    []token
 }
 
-// stamp is an RFC 3161 reply over the note.
-type stamp struct {
+// token is an RFC 3161 reply over the note.
+type token struct {
 	name string // in the package
 	data []byte
 	at   time.Time
@@ -114,8 +115,12 @@ func (w *writer) readAnchor(ctx context.Context, path string, size int64, others
 			}
 			continue
 		}
-		if at, err := stampTime(data, note); err == nil {
-			a.stamps = append(a.stamps, stamp{"log/checkpoint" + ending, data, at})
+		st, err := stamp.Parse(data)
+		if err == nil {
+			err = st.Over(note)
+		}
+		if err == nil { // else it is worth nothing
+			a.stamps = append(a.stamps, token{"log/checkpoint" + ending, data, st.Time})
 		}
 	}
 	return a, nil

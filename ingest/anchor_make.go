@@ -93,7 +93,10 @@ func (s *Station) makeAnchor(ctx context.Context, late bool) (anchor, error) {
 // begun is what an anchor of this size left, here or in a store, whose entry was
 // lost: with the state, or in a crash. A store has the files for good.
 func (s *Station) begun(ctx context.Context, size int64, ours []byte) (a sealed, err error) {
-	note, err := s.kept(ctx, checkpointName(size), nil)
+	note, err := s.kept(ctx, checkpointName(size), func(b []byte) bool { return bytes.HasPrefix(b, ours) })
+	if errors.Is(err, errUnasked) {
+		return a, nil // a store may be away for good
+	}
 	if err != nil || note == nil {
 		return a, err
 	}
@@ -101,10 +104,16 @@ func (s *Station) begun(ctx context.Context, size int64, ours []byte) (a sealed,
 	if err != nil || c.Size != size {
 		return a, nil // what is in a store need not be ours; it is not believed
 	}
-	if len(note) > len(ours) { // else the witnesses are asked again
+	if len(note) > len(ours) {
+		if !s.believed(note) {
+			return a, nil // the witnesses are asked again
+		}
 		a.checkpoint = note
 	}
 	reply, err := s.kept(ctx, checkpointName(size)+".tsr", nil)
+	if errors.Is(err, errUnasked) {
+		return a, nil
+	}
 	if err != nil || reply == nil {
 		return a, err
 	}
@@ -223,6 +232,16 @@ func checkpointName(size int64) string { return "checkpoints/" + strconv.FormatI
 
 func rootsName(digest string) string { return "tsa/" + digest + ".pem" }
 
+// believed reports whether the lines that a checkpoint has behind ours, and that a
+// store may have made up, are of the witnesses that are wanted.
+func (s *Station) believed(note []byte) bool {
+	if s.o.Cosign != nil {
+		return true
+	}
+	_, err := s.checkCosigned(note)
+	return err == nil && s.conf().Witnesses.Any()
+}
+
 // keep writes a file of an anchor into the state.
 func (s *Station) keep(name string, data []byte) error {
 	path := filepath.Join(s.state, filepath.FromSlash(manifest.LogPath(s.log, name)))
@@ -236,9 +255,12 @@ func (s *Station) keep(name string, data []byte) error {
 	return nil
 }
 
+// errUnasked marks a file of an anchor that nobody has, as far as could be asked.
+var errUnasked = errors.New("a store that may have it is away")
+
 // kept finds a file of an anchor in the state, or in a store that is there: a
 // state that was made anew from a store has none of them. It is nil when nobody
-// has it, or none that fits.
+// has it, or none that fits; the error is errUnasked where a store did not say.
 func (s *Station) kept(ctx context.Context, name string, fits func([]byte) bool) ([]byte, error) {
 	full := manifest.LogPath(s.log, name)
 	data, err := os.ReadFile(filepath.Join(s.state, filepath.FromSlash(full)))
@@ -248,20 +270,24 @@ func (s *Station) kept(ctx context.Context, name string, fits func([]byte) bool)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the time stamp: %w", err)
 	}
+	var unasked error
 	for _, c := range s.centrals() {
-		if c.problem() != nil {
-			continue
-		}
 		var there []byte
 		err := c.use(func(st store.Store) (err error) {
 			there, _, err = store.ReadAll(ctx, st, full, stamp.MaxRoots)
 			return err
 		})
-		if err == nil && (fits == nil || fits(there)) {
+		switch {
+		case err == nil && (fits == nil || fits(there)):
 			return there, nil
+		case err != nil && !errors.Is(err, store.ErrNotExist):
+			unasked = fmt.Errorf("%w: %w", errUnasked, err)
 		}
 	}
-	return nil, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return nil, unasked
 }
 
 // rootFile is a file of roots as it was read, and what it says.

@@ -178,10 +178,16 @@ func (s *Station) showAnchors(ctx context.Context, c *central, st store.Store) e
 			if a.Size > shown {
 				break
 			}
-			if err := s.showAnchor(ctx, st, a); err != nil {
-				return err
+			if err = s.showAnchor(ctx, st, a); err != nil {
+				break
 			}
 			next = a.N + 1
+		}
+		if errors.Is(err, errUnasked) {
+			return nil // once more at the next publishing, from there on
+		}
+		if err != nil {
+			return err
 		}
 		err = s.db.Update(func(tx *bbolt.Tx) error {
 			return tx.Bucket(metaBucket).Put(shownKey(c.name), key(next))

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/configs"
@@ -83,7 +85,7 @@ func (s *Station) witnesses() (*cosigners.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := manifest.ParseKey(s.vkey)
+	key, err := s.witnessedKey(policy)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +98,18 @@ func (s *Station) witnesses() (*cosigners.Client, error) {
 	}
 	w.client, w.text = client, text
 	return client, nil
+}
+
+// witnessedKey is the newest key of this log that a policy names, or the first: all
+// of them sign.
+func (s *Station) witnessedKey(policy *manifest.Policy) (note.Verifier, error) {
+	for _, vkey := range slices.Backward(s.keys) {
+		key, err := manifest.ParseKey(vkey)
+		if err != nil || policy.Knows(key) {
+			return key, err
+		}
+	}
+	return manifest.ParseKey(s.vkey)
 }
 
 func (w *witnessing) close() {

@@ -102,23 +102,30 @@ func (s *Station) cosignedSize() int64 {
 	if err != nil {
 		return 0
 	}
-	text, err := policyText(s.conf().Witnesses)
-	if err != nil {
-		return 0
-	}
-	policy, err := manifest.ParsePolicy([]byte(text))
-	if err != nil {
-		return 0
-	}
-	key, err := manifest.ParseKey(s.vkey)
-	if err != nil {
-		return 0
-	}
-	c, _, err := policy.Check(msg, key)
+	c, err := s.checkCosigned(msg)
 	if err != nil || c.Size != a.Size {
 		return 0
 	}
 	return c.Size
+}
+
+// checkCosigned opens a checkpoint of this log that has the cosignatures which are
+// wanted now.
+func (s *Station) checkCosigned(msg []byte) (manifest.Checkpoint, error) {
+	text, err := policyText(s.conf().Witnesses)
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	policy, err := manifest.ParsePolicy([]byte(text))
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	key, err := s.witnessedKey(policy)
+	if err != nil {
+		return manifest.Checkpoint{}, err
+	}
+	c, _, err := policy.Check(msg, key)
+	return c, err
 }
 
 // judgeWitnesses raises what witnesses say of this log and ends what is over. It

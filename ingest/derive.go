@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -89,7 +90,8 @@ func (s *Station) derive(ctx context.Context, r DeriveRequest, of row) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	sum, err := hash.Copy(ctx, out, r.File, hash.NewPool(buffersPerDocking), s.conf().SM3)
+	// One byte more than was promised tells a growing file; more is not taken.
+	sum, err := hash.Copy(ctx, out, io.LimitReader(r.File, before.Size()+1), hash.NewPool(buffersPerDocking), s.conf().SM3)
 	if err == nil {
 		err = settled(r.File, before, sum.Size)
 	}

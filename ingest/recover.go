@@ -202,7 +202,9 @@ func setAside(state, keyPath, old string) error {
 	if err := durable.SyncDir(filepath.Dir(keyPath)); err != nil {
 		return err
 	}
-	for _, name := range []string{"state.db", "spool", "endorsement"} {
+	// The database last: as long as it is there without a key nothing else is begun
+	// here, and the next attempt finds the log's name in it.
+	for _, name := range []string{"spool", "endorsement", "state.db"} {
 		err := os.Rename(filepath.Join(state, name), filepath.Join(aside, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -3,6 +3,8 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"testing"
@@ -38,6 +40,46 @@ func (o odd) Stat(context.Context, string, string) (store.Info, error) {
 
 func (odd) List(context.Context, string) iter.Seq2[store.Info, error] {
 	return func(func(store.Info, error) bool) {}
+}
+
+// moving is a store whose file is replaced while each of its first readers reads it.
+type moving struct {
+	odd
+	left *int
+}
+
+type gone struct{ oddFile }
+
+func (gone) Read([]byte) (int, error) {
+	return 0, fmt.Errorf("%w any more in this version", store.ErrNotExist)
+}
+
+func (m moving) Open(ctx context.Context, name, version string) (store.File, error) {
+	f, err := m.odd.Open(ctx, name, version)
+	if *m.left--; *m.left >= 0 {
+		return gone{f.(oddFile)}, err
+	}
+	return f, err
+}
+
+// TestReplacedWhileRead: a file that another takes the place of is read anew, but
+// not for ever.
+func TestReplacedWhileRead(t *testing.T) {
+	for left, good := range map[int]bool{3: true, 1000: false} {
+		for name, read := range map[string]func(store.Reader) ([]byte, error){
+			"ReadAll": func(r store.Reader) ([]byte, error) {
+				b, _, err := store.ReadAll(t.Context(), r, "x", 8)
+				return b, err
+			},
+			"ReadBare": func(r store.Reader) ([]byte, error) { return store.ReadBare(t.Context(), r, "x", 8) },
+		} {
+			n := left
+			b, err := read(moving{odd{[]byte("abc"), 3}, &n})
+			if good != (err == nil && string(b) == "abc") || !good && !errors.Is(err, store.ErrNotExist) || n >= left {
+				t.Errorf("%s, replaced %d times: %q, %v", name, left, b, err)
+			}
+		}
+	}
 }
 
 func TestReadAll(t *testing.T) {

@@ -174,23 +174,37 @@ func OpenBare(ctx context.Context, r Reader, name string) (File, error) {
 	return r.Open(ctx, name, "")
 }
 
-// ReadAll reads a whole small version, at most limit bytes.
+// readTries is how often ReadAll begins again on a file that was replaced while it
+// was read.
+const readTries = 10
+
+// ReadAll reads a whole small version, at most limit bytes. Where the version goes
+// while it is read, since another took its place, that one is read.
 func ReadAll(ctx context.Context, r Reader, name string, limit int64) ([]byte, Info, error) {
-	f, err := r.Open(ctx, name, "")
-	if err != nil {
-		return nil, Info{}, err
+	for try := 1; ; try++ {
+		f, err := r.Open(ctx, name, "")
+		if err != nil {
+			return nil, Info{}, err
+		}
+		b, info, err := readAll(f, name, limit)
+		if !errors.Is(err, ErrNotExist) || try == readTries || ctx.Err() != nil {
+			return b, info, err
+		}
 	}
-	return readAll(f, name, limit)
 }
 
 // ReadBare is ReadAll for whoever does not ask which version it is.
 func ReadBare(ctx context.Context, r Reader, name string, limit int64) ([]byte, error) {
-	f, err := OpenBare(ctx, r, name)
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		f, err := OpenBare(ctx, r, name)
+		if err != nil {
+			return nil, err
+		}
+		b, _, err := readAll(f, name, limit)
+		if !errors.Is(err, ErrNotExist) || try == readTries || ctx.Err() != nil {
+			return b, err
+		}
 	}
-	b, _, err := readAll(f, name, limit)
-	return b, err
 }
 
 func readAll(f File, name string, limit int64) ([]byte, Info, error) {

@@ -60,7 +60,7 @@ func (s *scan) checkpoints(ctx context.Context, rooted bool) error {
 	found := map[int64]*evidence{}
 	work := func(ctx context.Context, size int64) (*evidence, error) { return s.look(ctx, size) }
 	err := ordered(ctx, s.workers(), slices.Values(sizes), work, func(e *evidence) error {
-		s.prefix(e, rooted)
+		s.prefix(ctx, e, rooted)
 		found[e.size] = e
 		return nil
 	})
@@ -134,7 +134,7 @@ func (s *scan) judgeStamp(e *evidence, path string, reply []byte) {
 }
 
 // prefix reports whether a checkpoint is one that this log has had.
-func (s *scan) prefix(e *evidence, rooted bool) {
+func (s *scan) prefix(ctx context.Context, e *evidence, rooted bool) {
 	if e.note == nil {
 		return
 	}
@@ -148,6 +148,9 @@ func (s *scan) prefix(e *evidence, rooted bool) {
 		e.add(e.path, "%v", err)
 	case c.Size != e.size:
 		e.add(e.path, "is a checkpoint of %d entries", c.Size)
+	case e.size > s.head.Checkpoint.Size && s.grew(ctx, e.size):
+		e.note, e.holds = nil, false // it came after the log was opened
+		return
 	case e.size > s.head.Checkpoint.Size:
 		e.add(e.path, "is signed and has %d entries, the newest checkpoint only %d: the log was cut short", e.size, s.head.Checkpoint.Size)
 	case rooted && c.Root != s.roots[e.size]:
@@ -156,6 +159,12 @@ func (s *scan) prefix(e *evidence, rooted bool) {
 		s.newest.path, s.newest.note = e.path, e.note // sizes ascend
 	}
 	e.note, e.holds = nil, e.holds && len(e.problems) == 0
+}
+
+// grew reports whether the log has as many entries by now.
+func (s *scan) grew(ctx context.Context, size int64) bool {
+	now, err := Open(ctx, s.Options)
+	return err == nil && now.Checkpoint.Size >= size
 }
 
 // named compares what a log.anchor names with what is there.

@@ -114,8 +114,11 @@ func (a Authority) Package(path string) (Options, error) {
 	})
 }
 
-// maxPackNotes is how many endorsements of a package are read.
-const maxPackNotes = 64
+// Of a package so many endorsements are read, of so many bytes at most.
+const (
+	maxPackNotes = 64
+	maxPackNote  = 64 << 10
+)
 
 // readSome reads the beginning of a small file; what is longer is no note.
 func readSome(b box, name string) ([]byte, error) {
@@ -124,7 +127,7 @@ func readSome(b box, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, maxSmall))
+	return io.ReadAll(io.LimitReader(f, maxPackNote))
 }
 
 // choose takes of the notes those that the authority signed for keys of a log,

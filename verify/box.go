@@ -57,7 +57,8 @@ type archive struct {
 }
 
 // openZip reads the list of a zip. What cannot be a package, because a name is
-// twice in it or not below the one folder at the top, is a *MismatchError.
+// twice in it or not below the one folder at the top, is a *MismatchError; so is
+// one whose files lie on each other, and would be read for as long as it likes.
 func openZip(f io.ReaderAt, size int64) (*archive, error) {
 	if err := modest(f, size); err != nil {
 		return nil, err
@@ -67,8 +68,12 @@ func openZip(f io.ReaderAt, size int64) (*archive, error) {
 		return nil, &MismatchError{Cause: fmt.Sprintf("it is no whole zip: %v", err)}
 	}
 	a := &archive{files: map[string]*zip.File{}}
-	top := ""
+	top, left := "", uint64(max(0, size))
 	for _, file := range r.File {
+		if file.CompressedSize64 > left {
+			return nil, &MismatchError{Cause: "its files are larger together than the zip"}
+		}
+		left -= file.CompressedSize64
 		first, name, nested := strings.Cut(file.Name, "/")
 		if !nested || top != "" && first != top {
 			return nil, &MismatchError{Cause: fmt.Sprintf("%q is not in the one folder that a package has", file.Name)}

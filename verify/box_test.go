@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -49,6 +50,19 @@ func TestModestZip(t *testing.T) {
 		if a, err := openZip(bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrMismatch) {
 			t.Error(name, a, err)
 		}
+	}
+	// The second file is where the first is, with all that follows it.
+	over := bytes.Clone(whole)
+	for at := bytes.Index(over, []byte("PK\x01\x02")); at >= 0; {
+		binary.LittleEndian.PutUint32(over[at+20:], uint32(len(whole)-100))
+		next := bytes.Index(over[at+4:], []byte("PK\x01\x02"))
+		if next < 0 {
+			break
+		}
+		at += 4 + next
+	}
+	if a, err := openZip(bytes.NewReader(over), int64(len(over))); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "larger together") {
+		t.Error("on each other", a, err)
 	}
 	if a, err := openZip(bytes.NewReader(whole), int64(len(whole))); err != nil || len(a.names) != 2 {
 		t.Error(a, err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/stamp"
 )
 
 // The files of a package are described in docs/package.md.
@@ -190,8 +191,8 @@ func (p *packed) list(list string) error {
 	return nil
 }
 
-// readNote reads the one checkpoint and looks at its time stamps, of which it
-// is only checked that they are over its bytes.
+// readNote reads the one checkpoint and checks its time stamps: that they are over
+// its bytes, and whose they are where roots were given.
 func (p *packed) readNote() (err error) {
 	p.note, err = p.small(packNote, maxSmall)
 	var path *fs.PathError
@@ -202,15 +203,37 @@ func (p *packed) readNote() (err error) {
 		p.report.add(packNote, "%v", err)
 		return nil
 	}
-	over := sha256.Sum256(p.note)
 	for _, name := range slices.Sorted(keys(p.sums)) {
 		if !strings.HasPrefix(name, packNote+".") {
 			continue
 		}
-		if reply, err := p.small(name, maxSmall); err != nil || !bytes.Contains(reply, over[:]) {
-			p.report.add(name, "is no time stamp over %s", packNote)
+		if err := p.stamped(name); err != nil {
+			p.report.add(name, "is no time stamp over %s: %v", packNote, err)
 		}
 	}
+	return nil
+}
+
+// stamped checks one time stamp over the checkpoint.
+func (p *packed) stamped(name string) error {
+	reply, err := p.small(name, stamp.MaxReply)
+	if err != nil {
+		return err
+	}
+	st, err := stamp.Parse(reply)
+	if err == nil {
+		err = st.Over(p.note)
+	}
+	if err != nil {
+		return err
+	}
+	s := sealing{time: st.Time, accuracy: st.Accuracy, authority: st.Authority(), until: st.Expires()}
+	if p.Roots != nil {
+		if s.until, err = st.Chain(p.Roots); err != nil {
+			return err
+		}
+	}
+	p.report.note(s, p.Roots != nil)
 	return nil
 }
 

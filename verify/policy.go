@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -51,6 +52,11 @@ func (p *packed) cosignedBy(file string, msg []byte) {
 	}
 	p.judged[string(msg)] = true
 	c, sigs, err := p.Policy.Check(msg, p.key)
+	for _, log := range p.Policy.Logs {
+		if errors.Is(err, manifest.ErrUntrusted) && log.Key.Name() == p.key.Name() { // another key of this log
+			c, sigs, err = p.Policy.Check(msg, log.Key)
+		}
+	}
 	if err != nil {
 		p.report.add(file, "%v", err)
 		return

@@ -67,7 +67,7 @@ func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Auth
 	rest := c
 	rest.files = nil
 	for _, file := range c.files {
-		if !verify.IsPackage(file) {
+		if !verify.IsPackage(file) && (c.from != "" || !verify.IsZip(file)) {
 			rest.files = append(rest.files, file)
 			continue
 		}
@@ -101,7 +101,7 @@ func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Auth
 	for _, call := range calls {
 		p := a.newVerifyPrinter()
 		p.known, p.named = known, len(call.c.clips)+len(call.c.files) > 0
-		call.o.Roots, call.o.Policy = roots, c.policy
+		call.o.Roots, call.c.policy = roots, c.policy
 		bad = errors.Join(bad, p.run(ctx, []verify.Options{call.o}, call.c))
 	}
 	if bad != nil || a.flags.json {

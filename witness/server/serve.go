@@ -27,12 +27,10 @@ func (w *Witness) Serve(ctx context.Context, l net.Listener) error {
 	go func() { served <- s.Serve(l) }()
 	stop := w.startKeeping(ctx)
 	defer stop()
-	var broken error
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
 	case <-w.broken:
-		broken = fmt.Errorf("%w: mend the disk and start the witness again", w.failure)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
@@ -43,7 +41,12 @@ func (w *Witness) Serve(ctx context.Context, l net.Listener) error {
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
-	return broken
+	select {
+	case <-w.broken: // also when it was told to end
+		return fmt.Errorf("%w: mend the disk and start the witness again", w.failure)
+	default:
+		return nil
+	}
 }
 
 // startKeeping mirrors logs where that is asked for; stop ends it and waits.

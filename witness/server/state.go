@@ -13,6 +13,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/witness"
 )
@@ -42,6 +43,9 @@ func openDB(dir string) (*bbolt.DB, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open witness state %s: %w", dir, err)
+	}
+	if err := durable.SyncDir(dir); err != nil { // bbolt syncs the file it makes, not its name
+		return nil, errors.Join(fmt.Errorf("open witness state %s: %w", dir, err), db.Close())
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(headBucket)
@@ -79,7 +83,7 @@ func (w *Witness) remember(req witness.Request, c manifest.Checkpoint, at time.T
 		case Cosigned:
 			err = putHead(tx, c, req.Checkpoint, at)
 		default:
-			err = keepEvidence(tx, event, req.Checkpoint)
+			err = keepEvidence(tx, event, req.Checkpoint, head)
 		}
 		told = []Event{event}
 		return err
@@ -167,12 +171,17 @@ func headOf(tx *bbolt.Tx, origin string) (h Head, root tlog.Hash, err error) {
 
 // keepEvidence keeps a signed checkpoint that does not extend what was cosigned;
 // errUnchanged when it is known, or when there is enough of its kind.
-func keepEvidence(tx *bbolt.Tx, e Event, msg []byte) error {
+func keepEvidence(tx *bbolt.Tx, e Event, msg []byte, head Head) error {
 	b := tx.Bucket(evidenceBucket)
 	prefix := fmt.Appendf(nil, "%s\x00%s\x00", e.Log, e.Event)
 	key := fmt.Appendf(bytes.Clone(prefix), "%d %s", e.Size, e.Root)
 	if count(tx, e.Log, e.Event) >= maxEvidence || b.Get(key) != nil {
 		return errUnchanged
+	}
+	if e.Event == Forked { // the proof is both: what was cosigned goes on growing
+		if err := b.Put(fmt.Appendf(nil, "%s\x00%s-from\x00%d %s", e.Log, e.Event, head.Size, head.Root), head.Checkpoint); err != nil {
+			return err
+		}
 	}
 	return b.Put(key, msg)
 }
