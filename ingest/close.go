@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/custodock/custodock/clip"
@@ -76,6 +78,47 @@ func (d *docking) open(ctx context.Context) error {
 	return err
 }
 
+// manyFiles is how many files of a camera make a record that memory must be made
+// free for.
+const manyFiles = 10_000
+
+// makeRoom has garbage make room for a record of tens of megabytes, and for the
+// transaction that takes it in. What an encoder keeps for its next use goes with
+// the second collection.
+func (d *docking) makeRoom() {
+	if len(d.files) >= manyFiles {
+		runtime.GC()
+		debug.FreeOSMemory()
+	}
+}
+
+// catchUp is how long stores may bring nothing forward before the end of a large
+// docking is written all the same.
+const catchUp = 3 * time.Second
+
+// letStoresCatchUp waits as long as stores take clips: what waits for them needs
+// the memory that the end of a docking with very many files needs, too.
+func (d *docking) letStoresCatchUp(ctx context.Context) {
+	look := time.NewTicker(progressEvery)
+	defer look.Stop()
+	for last, since := -1, time.Now(); ; {
+		d.mu.Lock()
+		left := len(d.pending)
+		d.mu.Unlock()
+		if left != last {
+			last, since = left, time.Now()
+		}
+		if left == 0 || time.Since(since) > catchUp {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // close looks at the camera again, enters the end of the docking and says what
 // the bay may show. The error is that of the entry, or of a camera that hung.
 func (d *docking) close(ctx context.Context, failed error) error {
@@ -89,6 +132,7 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if failed != nil {
 		rec.Problem = failed.Error()
 	}
+	d.makeRoom()
 	d.mu.Lock()
 	rec.Before = make([]nameSeen, 0, len(d.files))
 	for _, f := range d.files {
@@ -108,6 +152,8 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if err != nil {
 		return err
 	}
+	rec.Before = nil
+	d.makeRoom()
 	end := closedBy(failed)
 	if end == "complete" && d.incomplete {
 		end = "incomplete"

@@ -106,6 +106,9 @@ func (d *docking) run(ctx context.Context) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {
 		err = cause
 	}
+	if d.want.oneshot && len(d.files) >= manyFiles {
+		d.letStoresCatchUp(ctx)
+	}
 	closing := d.close(ctx, err)
 	return errors.Join(err, closing)
 }

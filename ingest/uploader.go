@@ -10,6 +10,7 @@ import (
 
 const (
 	uploads   = 128         // clips on their way to one store at once
+	underWay  = 2 * uploads // with those that it took and that are being entered
 	clipRetry = time.Minute // before a clip that is damaged or lost is tried again
 )
 
@@ -25,6 +26,7 @@ type uploader struct {
 	under    map[int64]job      // under way
 	retry    map[int64]deferred // failed, to be tried again
 	putting  atomic.Int32       // of them, those whose store has not answered
+	room     chan struct{}      // told when it did
 	answers  chan answer
 	results  chan result
 	failures int       // of the store, in a row
@@ -45,7 +47,7 @@ type result struct {
 func (s *Station) upload(ctx context.Context, c *central) {
 	u := &uploader{
 		s: s, c: c, after: -1, under: map[int64]job{}, retry: map[int64]deferred{},
-		answers: make(chan answer, uploads), results: make(chan result, uploads), // room for each under way
+		room: make(chan struct{}, 1), answers: make(chan answer, underWay), results: make(chan result, underWay), // a place for each under way
 	}
 	var sending, storing sync.WaitGroup
 	storing.Go(func() { u.storing(ctx) })
@@ -65,7 +67,7 @@ func (u *uploader) start(ctx context.Context, sending *sync.WaitGroup) {
 	if time.Now().Before(u.until) || !u.more() || !u.ready(ctx) {
 		return
 	}
-	for len(u.under) < uploads {
+	for len(u.under) < underWay && u.putting.Load() < uploads {
 		j, ok := u.next()
 		if !ok {
 			return
@@ -80,6 +82,7 @@ func (u *uploader) start(ctx context.Context, sending *sync.WaitGroup) {
 func (u *uploader) put(ctx context.Context, j job) {
 	info, err := u.s.put(ctx, u.c, j)
 	u.putting.Add(-1)
+	ring(u.room)
 	if err != nil {
 		u.results <- result{j, err}
 		return
@@ -140,6 +143,7 @@ func (u *uploader) wait(ctx context.Context) {
 	select {
 	case r := <-u.results:
 		u.settle(ctx, r)
+	case <-u.room:
 	case <-u.c.wake:
 		u.woken()
 	case <-t.C:
@@ -150,7 +154,7 @@ func (u *uploader) wait(ctx context.Context) {
 // idle is how long nothing needs to happen by itself.
 func (u *uploader) idle() time.Duration {
 	next := time.Now().Add(time.Hour)
-	if len(u.under) == uploads {
+	if len(u.under) == underWay {
 		return time.Hour
 	}
 	for _, d := range u.retry {

@@ -143,10 +143,13 @@ func hidden(r rune) bool {
 // become \u escapes and invalid UTF-8 becomes \ufffd, white space between
 // tokens stays. The value of the text does not change.
 func Printable(text []byte) []byte {
+	return appendPrintable(make([]byte, 0, len(text)), text)
+}
+
+func appendPrintable(out, text []byte) []byte {
 	if !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c >= 0x7f }) {
-		return bytes.Clone(text) // as nearly all that is printed
+		return append(out, text...) // as nearly all that is printed
 	}
-	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
 		switch {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/custodock/custodock/clip"
 )
@@ -13,28 +14,52 @@ import (
 // without its newline, printable, and first in it "nonce", 16 random bytes in
 // hex, so that no one can guess a record from its digest in the log.
 func NewRecord(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	r := record{out: []byte(`{"nonce":"` + NewNonce() + `"`)}
+	start := len(r.out)
+	enc := json.NewEncoder(&r)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
-	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	out := r.out
+	if len(out) == start+len("}") {
+		return out, nil
+	}
 	// The values are not decoded: a record can be tens of megabytes long.
 	var keys struct {
 		Nonce json.RawMessage `json:"nonce"`
 	}
-	if err := json.Unmarshal(body, &keys); err != nil || body[0] != '{' {
-		return nil, fmt.Errorf("encode record: %w: %T is not a json object", ErrMalformed, v)
+	out[start] = '{' // what was encoded, for a moment
+	if err := json.Unmarshal(out[start:], &keys); err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
 	}
+	out[start] = ','
 	if keys.Nonce != nil {
 		return nil, fmt.Errorf("encode record: %w: key \"nonce\" is taken", ErrMalformed)
 	}
-	out := []byte(`{"nonce":"` + NewNonce() + `"`)
-	if len(body) > len("{}") {
-		out = append(out, ',')
+	return out, nil
+}
+
+// record takes what an encoder writes behind a nonce, without another copy of it:
+// a record can be tens of megabytes long.
+type record struct {
+	out   []byte
+	begun bool
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	n := len(p)
+	if !r.begun {
+		if len(p) < 2 || p[0] != '{' {
+			return 0, fmt.Errorf("%w: it is not a json object", ErrMalformed)
+		}
+		if p = p[1:]; p[0] != '}' {
+			r.out = append(r.out, ',')
+		}
+		r.begun = true
 	}
-	return append(out, Printable(body[1:])...), nil
+	r.out = appendPrintable(slices.Grow(r.out, len(p)), bytes.TrimSuffix(p, []byte("\n")))
+	return n, nil
 }
 
 // RecordDigest is what an entry says of its record: SHA-256 over its bytes

@@ -14,7 +14,7 @@ import (
 
 // memoryLimit is what the collector keeps the heap to, in bytes: a camera with a
 // hundred thousand files must fit a small dock.
-const memoryLimit = 96 << 20
+const memoryLimit = 72 << 20
 
 // heapGrowth lets the heap grow to five times what lives before it is collected,
 // as long as it is far from memoryLimit: many small clips make much garbage.

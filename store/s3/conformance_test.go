@@ -103,6 +103,9 @@ func TestConformanceWithFaults(t *testing.T) {
 		{testbench.VersityGW, false, 0.05}, {testbench.VersityGW, true, 0.20},
 		{testbench.MinIO, true, 0.05}, {testbench.MinIO, false, 0.20},
 	} {
+		if testing.Short() && tt.rate < 0.2 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%s/%.0f%%", tt.kind, tt.rate*100), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, tt.kind, tt.secure, true)
