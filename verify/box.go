@@ -91,29 +91,68 @@ func openZip(f io.ReaderAt, size int64) (*archive, error) {
 	return a, nil
 }
 
-// modest refuses a zip whose list would need too much memory, before it is read
-// (APPNOTE 4.3.14 to 4.3.16).
-func modest(f io.ReaderAt, size int64) error {
+// zipEnd is what the end of a zip says of its list.
+type zipEnd struct{ files, list, offset, at uint64 }
+
+// endOf reads the end of a zip where it has to be, with its part of 64 bits where
+// one is called for (APPNOTE 4.3.14 to 4.3.16).
+func endOf(f io.ReaderAt, size int64) (e zipEnd, err error) {
 	const endSize, locatorSize, end64Size = 22, 20, 56
+	missing := &MismatchError{Cause: "it is no whole zip: its end is missing"}
 	tail := make([]byte, min(size, endSize+locatorSize+1<<16))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
-		return err
+		return e, err
 	}
 	at := strings.LastIndex(string(tail), "PK\x05\x06")
-	if at < 0 || at+endSize > len(tail) {
-		return &MismatchError{Cause: "it is no whole zip: its end is missing"}
+	if at < 0 || at+endSize > len(tail) || at+endSize+int(binary.LittleEndian.Uint16(tail[at+20:])) != len(tail) {
+		return e, missing
 	}
-	files := uint64(binary.LittleEndian.Uint16(tail[at+10:]))
-	list := uint64(binary.LittleEndian.Uint32(tail[at+12:]))
-	if at >= locatorSize && string(tail[at-locatorSize:][:4]) == "PK\x06\x07" {
-		end := make([]byte, end64Size)
-		if _, err := f.ReadAt(end, int64(binary.LittleEndian.Uint64(tail[at-locatorSize+8:])&(1<<62-1))); err != nil {
-			return &MismatchError{Cause: "it is no whole zip: its end is missing"}
+	e.files = uint64(binary.LittleEndian.Uint16(tail[at+10:]))
+	e.list, e.offset = uint64(binary.LittleEndian.Uint32(tail[at+12:])), uint64(binary.LittleEndian.Uint32(tail[at+16:]))
+	e.at = uint64(size) - uint64(len(tail)-at)
+	wide := e.files == 1<<16-1 || e.list == 1<<16-1 || e.list == 1<<32-1 || e.offset == 1<<32-1
+	if at < locatorSize || string(tail[at-locatorSize:][:4]) != "PK\x06\x07" || !wide {
+		return e, nil
+	}
+	e.at = binary.LittleEndian.Uint64(tail[at-locatorSize+8:])
+	end := make([]byte, end64Size)
+	if e.at > uint64(size) {
+		return e, missing
+	}
+	if _, err := f.ReadAt(end, int64(e.at)); err != nil {
+		return e, missing
+	}
+	e.files, e.list, e.offset = binary.LittleEndian.Uint64(end[32:]), binary.LittleEndian.Uint64(end[40:]), binary.LittleEndian.Uint64(end[48:])
+	return e, nil
+}
+
+// modest refuses a zip whose list would need too much memory, before it is read for
+// good: it is believed of nothing but its own headers how many there are.
+func modest(f io.ReaderAt, size int64) error {
+	e, err := endOf(f, size)
+	switch {
+	case err != nil:
+		return err
+	case e.files > MaxZipFiles || e.list > maxZipList:
+		return &MismatchError{Cause: fmt.Sprintf("a zip of %d files is not checked as it is: unpack it, and check the folder", e.files)}
+	case e.offset > uint64(size) || e.offset+e.list != e.at:
+		return &MismatchError{Cause: "it is no whole zip: its list is not where its end says"}
+	}
+	list := make([]byte, e.list)
+	if _, err := f.ReadAt(list, int64(e.offset)); err != nil && err != io.EOF {
+		return err
+	}
+	const header = 46
+	files := uint64(0)
+	for ; len(list) >= header && string(list[:4]) == "PK\x01\x02"; files++ {
+		rest := header
+		for _, at := range []int{28, 30, 32} { // lengths of name, extra field and comment
+			rest += int(binary.LittleEndian.Uint16(list[at:]))
 		}
-		files, list = binary.LittleEndian.Uint64(end[32:]), binary.LittleEndian.Uint64(end[40:])
+		list = list[min(rest, len(list)):]
 	}
-	if files > MaxZipFiles || list > maxZipList {
-		return &MismatchError{Cause: fmt.Sprintf("a zip of %d files is not checked as it is: unpack it, and check the folder", files)}
+	if files != e.files || len(list) > 0 {
+		return &MismatchError{Cause: fmt.Sprintf("it is no whole zip: its list has not the %d files that its end says", e.files)}
 	}
 	return nil
 }

@@ -51,6 +51,16 @@ func TestModestZip(t *testing.T) {
 			t.Error(name, a, err)
 		}
 	}
+	// More headers than the end says, and a list that is elsewhere.
+	few, moved, said := bytes.Clone(whole), bytes.Clone(whole), bytes.Clone(wide)
+	binary.LittleEndian.PutUint16(few[end+8:], 1)
+	binary.LittleEndian.PutUint16(few[end+10:], 1)
+	binary.LittleEndian.PutUint32(moved[end+16:], binary.LittleEndian.Uint32(moved[end+16:])-1)
+	for name, b := range map[string][]byte{"few": few, "moved": moved, "a part of 64 bits that is not called for": said, "after the end": append(bytes.Clone(whole), 0)} {
+		if a, err := openZip(bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrMismatch) {
+			t.Error(name, a, err)
+		}
+	}
 	// The second file is where the first is, with all that follows it.
 	over := bytes.Clone(whole)
 	for at := bytes.Index(over, []byte("PK\x01\x02")); at >= 0; {
