@@ -116,7 +116,7 @@ func (r *run) proof(ctx context.Context, in io.Reader) error {
 		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + unreadable(err)})
 	}
 	leaf := manifest.LeafHash(raws[p.Index%manifest.TileWidth])
-	err = r.signed(func(v note.Verifier) error {
+	err = r.vouched(func(v note.Verifier) error {
 		_, err := p.Check(leaf, r.head.Checkpoint.Origin, v)
 		return err
 	})

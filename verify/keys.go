@@ -32,9 +32,23 @@ func (s *scan) settleKey() []Problem {
 
 // signed has open try the key that was given and then, for what was signed before
 // that came or after it went, the others that the log names.
-func (r *run) signed(open func(note.Verifier) error) error {
+func (r *run) signed(open func(note.Verifier) error) error { return r.tryKeys(r.keys, open) }
+
+// vouched is signed for what nothing else in the log binds, such as a receipt: of
+// the other keys only those count that an authority answers for, where one was asked.
+func (r *run) vouched(open func(note.Verifier) error) error {
+	keys := r.keys
+	if len(r.Endorsed) > 0 {
+		keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+			return !slices.ContainsFunc(r.Endorsed, func(e manifest.Endorsement) bool { return e.Key == key })
+		})
+	}
+	return r.tryKeys(keys, open)
+}
+
+func (r *run) tryKeys(keys []string, open func(note.Verifier) error) error {
 	err := open(r.head.Verifier)
-	for _, key := range r.keys {
+	for _, key := range keys {
 		if !errors.Is(err, manifest.ErrUntrusted) {
 			break
 		}

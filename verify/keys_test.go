@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/verify"
@@ -97,6 +98,14 @@ func TestRotatedReceipt(t *testing.T) {
 	for _, key := range []string{l.Key, newest} {
 		if got := runFile(t, l.Memory(), key, path); got.err != nil {
 			t.Errorf("with %s: %v", key, got.err)
+		}
+	}
+	// With an authority that answers for the newest key alone it is signed by nobody.
+	for key, good := range map[string]bool{newest: false, l.Key: true} {
+		endorsed := manifest.Endorsement{Authority: verifytest.Issuer, Role: manifest.RoleDock, Key: key, From: time.Unix(0, 0), Until: time.Now().AddDate(100, 0, 0)}
+		o := verify.Options{Store: l.Memory(), Key: newest, Endorsed: []manifest.Endorsement{endorsed}}
+		if _, err := verify.File(t.Context(), o, path, nil); (err == nil) != good || !good && !errors.Is(err, verify.ErrMismatch) {
+			t.Errorf("endorsed %s: %v", key, err)
 		}
 	}
 	other, _ := docked(t)

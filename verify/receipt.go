@@ -24,7 +24,7 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	var paper manifest.Receipt
-	err = r.signed(func(v note.Verifier) (err error) {
+	err = r.vouched(func(v note.Verifier) (err error) {
 		paper, err = manifest.OpenReceipt(data, r.head.Checkpoint.Origin, v)
 		return err
 	})
