@@ -16,7 +16,6 @@ import (
 	"github.com/custodock/custodock/console"
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
-	"github.com/custodock/custodock/verify"
 )
 
 func (a *app) exportCmd() *cobra.Command {
@@ -124,10 +123,11 @@ func (a *app) release(ctx context.Context, r ingest.ExportRequest, o *bundle.Opt
 		if err := a.choose(ctx, desk, &r); err != nil {
 			return err
 		}
-		if _, err = desk.Checkpoint(ctx); err != nil {
+		size, err := publishedSize(ctx, desk, o.Key)
+		if err != nil {
 			return err
 		}
-		if from, err = a.shownBy(ctx, o.Key); err != nil {
+		if from, err = a.shownBy(ctx, o.Key, size); err != nil {
 			return err
 		}
 		o.Store, o.Only = from, r.Only
@@ -137,8 +137,10 @@ func (a *app) release(ctx context.Context, r ingest.ExportRequest, o *bundle.Opt
 		if o.Left, err = leftOut(ctx, desk, o.Clips); err != nil {
 			return err
 		}
-		_, err = desk.Checkpoint(ctx)
-		return err
+		if size, err = publishedSize(ctx, desk, o.Key); err != nil {
+			return err
+		}
+		return awaitShown(ctx, from, o.Key, size)
 	})
 	return from, err
 }
@@ -167,23 +169,4 @@ func leftOut(ctx context.Context, desk console.Desk, clips []string) (left []str
 		return nil
 	})
 	return left, err
-}
-
-// shownBy opens the first store that shows the log, before it is entered that
-// anything leaves: who cannot read a store takes nothing from it.
-func (a *app) shownBy(ctx context.Context, key string) (reader, error) {
-	var errs []error
-	for _, s := range a.cfg.Stores {
-		r, err := openReader(ctx, s)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if _, err = verify.Open(ctx, verify.Options{Store: r, Key: key}); err == nil {
-			return r, nil
-		}
-		_ = r.Close()
-		errs = append(errs, fmt.Errorf("export from %s: %w", s.URL, err))
-	}
-	return nil, errors.Join(errs...)
 }
