@@ -92,13 +92,22 @@ func (d *docking) makeRoom() {
 	}
 }
 
-// catchUp is how long stores may bring nothing forward before the end of a large
-// docking is written all the same.
-const catchUp = 3 * time.Second
+// The end of a large docking waits for its stores no longer than catchUp, and not
+// when they bring nothing forward for catchUpIdle.
+const (
+	catchUp     = 30 * time.Second
+	catchUpIdle = 3 * time.Second
+)
 
-// letStoresCatchUp waits as long as stores take clips: what waits for them needs
-// the memory that the end of a docking with very many files needs, too.
+// letStoresCatchUp waits a while for stores that take clips: what waits for them
+// needs the memory that the end of a docking with very many files needs, too. It
+// does not outlast the wait that was asked for.
 func (d *docking) letStoresCatchUp(ctx context.Context) {
+	if !d.want.oneshot || len(d.files) < manyFiles {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(catchUp, d.want.wait))
+	defer cancel()
 	look := time.NewTicker(progressEvery)
 	defer look.Stop()
 	for last, since := -1, time.Now(); ; {
@@ -108,7 +117,7 @@ func (d *docking) letStoresCatchUp(ctx context.Context) {
 		if left != last {
 			last, since = left, time.Now()
 		}
-		if left == 0 || time.Since(since) > catchUp {
+		if left == 0 || time.Since(since) > catchUpIdle {
 			return
 		}
 		select {
@@ -132,6 +141,7 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if failed != nil {
 		rec.Problem = failed.Error()
 	}
+	d.letStoresCatchUp(ctx)
 	d.makeRoom()
 	d.mu.Lock()
 	rec.Before = make([]nameSeen, 0, len(d.files))

@@ -19,7 +19,7 @@ import (
 const (
 	readersPerDocking = 2   // files of one camera read at once
 	lookersPerDocking = 4   // files of one camera looked at again at once
-	committing        = 512 // clips of one camera between their read and their commit
+	committing        = 256 // clips of one camera between their read and their commit
 	buffersPerDocking = 4   // of hash.BufferSize
 	rounds            = 3   // how often a file that would not keep still is read
 )
@@ -105,9 +105,6 @@ func (d *docking) run(ctx context.Context) error {
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, device.ErrGone) {
 		err = cause
-	}
-	if d.want.oneshot && len(d.files) >= manyFiles {
-		d.letStoresCatchUp(ctx)
 	}
 	closing := d.close(ctx, err)
 	return errors.Join(err, closing)

@@ -138,14 +138,15 @@ func (s *spool) create(size int64) (*spoolFile, error) {
 // createFile is os.OpenFile without asking whether the file can be polled, which
 // takes five calls of the kernel and no regular file can.
 func createFile(name string) (*os.File, error) {
-	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o444)
-	for errors.Is(err, unix.EINTR) {
-		fd, err = unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o444)
+	for {
+		fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o444)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, &os.PathError{Op: "create", Path: name, Err: err}
+		}
 	}
-	if err != nil {
-		return nil, &os.PathError{Op: "create", Path: name, Err: err}
-	}
-	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (f *spoolFile) Write(p []byte) (int, error) {
