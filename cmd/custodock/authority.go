@@ -24,12 +24,13 @@ type authorityCall struct {
 // authorityCmd is for the machine that no dock is: it needs no state.
 func (a *app) authorityCmd() *cobra.Command {
 	var c authorityCall
-	cmd := a.group("authority", a.authorityInitCmd(&c), a.authorityShowCmd(&c), a.endorseCmd(&c), a.revokeCmd(&c), a.authorityCardCmd(&c))
+	cmd := a.group("authority", a.authorityInitCmd(&c), a.authorityKeyCmd(&c, "show", a.printKey), a.endorseCmd(&c), a.revokeCmd(&c),
+		a.authorityKeyCmd(&c, "card", a.printCard))
 	cmd.PersistentFlags().StringVar(&c.dir, "dir", "", a.say("flag.authority.dir"))
 	return cmd
 }
 
-// openAuthority is the authority in --dir.
+// open is the authority in --dir.
 func (c *authorityCall) open() (*authority.Authority, error) {
 	if c.dir == "" {
 		return nil, usagef("name the authority's folder with --dir")
@@ -59,28 +60,16 @@ func (a *app) authorityInitCmd(c *authorityCall) *cobra.Command {
 	return cmd
 }
 
-func (a *app) authorityShowCmd(c *authorityCall) *cobra.Command {
+// authorityKeyCmd prints the authority's key in one of its forms.
+func (a *app) authorityKeyCmd(c *authorityCall, name string, print func(key string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: "show --dir DIR", Short: a.say("cmd.authority.show"), Args: cobra.NoArgs,
+		Use: name + " --dir DIR", Short: a.say("cmd.authority." + name), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			auth, err := c.open()
 			if err != nil {
 				return err
 			}
-			return a.printKey(auth.Key())
-		},
-	}
-}
-
-func (a *app) authorityCardCmd(c *authorityCall) *cobra.Command {
-	return &cobra.Command{
-		Use: "card --dir DIR", Short: a.say("cmd.authority.card"), Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			auth, err := c.open()
-			if err != nil {
-				return err
-			}
-			return a.printCard(auth.Key())
+			return print(auth.Key())
 		},
 	}
 }
