@@ -75,11 +75,11 @@ func (c catalog) addIngested(e manifest.Entry, rec ingested) error {
 		return fmt.Errorf("read entry %d: %w", e.N, err)
 	}
 	size, _ := e.Fields.Int("size")
-	r := row{
+	r := row{facts: facts{
 		N: e.N, Leaf: leafOf(e), SHA256: digest, SM3: e.Fields.Str("sm3"), Size: size,
 		Role: clip.Role(e.Fields.Str("role")), Device: e.Fields.Str("device"), Bay: e.Fields.Str("bay"),
-		SameAs: e.Fields.Str("same_as"), Ingested: e.T, Record: rec, Tags: rec.Tags, Entries: []int64{e.N},
-	}
+		SameAs: e.Fields.Str("same_as"), Ingested: e.T, Record: rec, Tags: rec.Tags,
+	}, fate: fate{Entries: []int64{e.N}}}
 	r.Span, r.Offset = spanOf(e.Fields)
 	path := rec.Path
 	if rec.PathHex != "" {
@@ -100,61 +100,74 @@ func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return fmt.Errorf("read record of entry %d: %w", e.N, err)
 	}
-	return c.change(e, func(r *row) error {
-		r.Tags = tag.Merge(r.Tags, rec.Tags)
-		return nil
-	})
-}
-
-func (c catalog) applyStored(e manifest.Entry) error {
-	store := e.Fields.Str("store")
-	return c.changeSubject(e, func(r *row) error {
-		if r.Stored == nil {
-			r.Stored = map[string]int64{}
-		}
-		r.Stored[store] = e.N
-		return c.schedule(r, store, e.T)
-	})
-}
-
-func (c catalog) applyStatement(e manifest.Entry) error {
-	return c.change(e, func(*row) error { return nil })
-}
-
-// change rewrites the row of the clip a statement names and adds the statement
-// to it.
-func (c catalog) change(e manifest.Entry, f func(*row) error) error {
 	n, err := parseClip(e.Log, e.Fields.Str("clip"))
 	if err != nil {
 		return err
 	}
-	return c.changeRow(n, e, f)
+	r, err := c.clip(n)
+	if err != nil {
+		return unknown(e, n, err)
+	}
+	if slices.Contains(r.Entries, e.N) {
+		return nil // adopted before, in a run that did not end
+	}
+	r.Tags, r.Entries = tag.Merge(r.Tags, rec.Tags), append(r.Entries, e.N)
+	return c.putClip(r)
 }
 
-// changeSubject is change for what the dock says of a clip or of a derived file;
-// what it says of that is known of its clip, too.
-func (c catalog) changeSubject(e manifest.Entry, f func(*row) error) error {
+func (c catalog) applyStored(e manifest.Entry) error {
+	store := e.Fields.Str("store")
+	return c.changeSubject(e, func(n int64, f *fate) error {
+		if f.Stored == nil {
+			f.Stored = map[string]int64{}
+		}
+		f.Stored[store] = e.N
+		return c.schedule(n, f, store, e.T)
+	})
+}
+
+func (c catalog) applyStatement(e manifest.Entry) error {
+	return c.changeNamed(e, func(int64) error { return nil })
+}
+
+// changeNamed adds an entry to those of the clip that it names, and does with it
+// what else follows.
+func (c catalog) changeNamed(e manifest.Entry, do func(n int64) error) error {
+	n, err := parseClip(e.Log, e.Fields.Str("clip"))
+	if err != nil {
+		return err
+	}
+	return c.changeFate(n, e, func(n int64, _ *fate) error { return do(n) })
+}
+
+// changeSubject rewrites what became of a clip or of a derived file, and adds the
+// entry that says so; what is said of a derived file is known of its clip, too.
+func (c catalog) changeSubject(e manifest.Entry, f func(int64, *fate) error) error {
 	n, err := subject(e)
 	if err != nil {
 		return err
 	}
-	if err := c.changeRow(n, e, f); err != nil || e.Fields.Str("clip") == clipName(e.Log, n) {
+	if err := c.changeFate(n, e, f); err != nil || e.Fields.Str("clip") == clipName(e.Log, n) {
 		return err
 	}
 	return c.applyStatement(e)
 }
 
-func (c catalog) changeRow(n int64, e manifest.Entry, f func(*row) error) error {
-	r, err := c.clip(n)
+func (c catalog) changeFate(n int64, e manifest.Entry, change func(int64, *fate) error) error {
+	f, err := c.fate(n)
 	if err != nil {
-		return fmt.Errorf("entry %d names clip %d: %w", e.N, n, err)
+		return unknown(e, n, err)
 	}
-	if slices.Contains(r.Entries, e.N) {
+	if slices.Contains(f.Entries, e.N) {
 		return nil // adopted before, in a run that did not end
 	}
-	if err := f(&r); err != nil {
+	if err := change(n, &f); err != nil {
 		return err
 	}
-	r.Entries = append(r.Entries, e.N)
-	return c.putClip(r)
+	f.Entries = append(f.Entries, e.N)
+	return c.putFate(n, f)
+}
+
+func unknown(e manifest.Entry, n int64, err error) error {
+	return fmt.Errorf("entry %d names clip %d: %w", e.N, n, err)
 }

@@ -52,15 +52,46 @@ func (c catalog) put(bucket, key []byte, v any) error {
 
 // clip returns the row of entry n, ErrNoClip when n is no acquisition.
 func (c catalog) clip(n int64) (row, error) {
-	var r row
-	found, err := c.get(clipBucket, key(n), &r)
+	b := c.tx.Bucket(clipBucket).Get(key(n))
+	if b == nil {
+		return row{}, ErrNoClip
+	}
+	return c.row(n, b)
+}
+
+// row completes what stands in the clip bucket of entry n.
+func (c catalog) row(n int64, facts []byte) (r row, err error) {
+	if err := decode(facts, &r); err != nil {
+		return row{}, err
+	}
+	b := c.tx.Bucket(fateBucket).Get(key(n))
+	if b == nil {
+		return r, nil
+	}
+	r.fate = fate{}
+	return r, decode(b, &r.fate)
+}
+
+// fate returns what became of clip n, ErrNoClip when n is no acquisition.
+func (c catalog) fate(n int64) (f fate, err error) {
+	found, err := c.get(fateBucket, key(n), &f)
+	if err == nil && !found {
+		found, err = c.get(clipBucket, key(n), &f)
+	}
 	if err == nil && !found {
 		err = ErrNoClip
 	}
-	return r, err
+	return f, err
 }
 
-func (c catalog) putClip(r row) error { return c.put(clipBucket, key(r.N), r) }
+func (c catalog) putClip(r row) error {
+	if err := c.put(clipBucket, key(r.N), r.facts); err != nil {
+		return err
+	}
+	return c.putFate(r.N, r.fate)
+}
+
+func (c catalog) putFate(n int64, f fate) error { return c.put(fateBucket, key(n), f) }
 
 // pathKey identifies a path on a source, whatever bytes it holds.
 func pathKey(source clip.Source, path string) []byte {
@@ -130,29 +161,16 @@ func (c catalog) copies(n int64, stores []string, has string) (have int, err err
 	if len(asked) == 0 {
 		return have, nil
 	}
-	stored, err := c.stored(n)
+	f, err := c.fate(n)
 	if err != nil {
 		return 0, err
 	}
 	for _, store := range asked {
-		if _, there := stored[store]; there {
+		if _, there := f.Stored[store]; there {
 			have++
 		}
 	}
 	return have, nil
-}
-
-// stored is what the row of clip n says of stores, ErrNoClip when n is no
-// acquisition. The rest of the row, most of it tags, is not decoded.
-func (c catalog) stored(n int64) (map[string]int64, error) {
-	var r struct {
-		Stored map[string]int64 `json:"stored"`
-	}
-	found, err := c.get(clipBucket, key(n), &r)
-	if err == nil && !found {
-		err = ErrNoClip
-	}
-	return r.Stored, err
 }
 
 // lacks names the stores that did not say they have the clip.

@@ -63,7 +63,10 @@ func (c catalog) applyDerived(e manifest.Entry, record []byte) error {
 	}
 	size, _ := e.Fields.Int("size")
 	if _, err := c.clip(e.N); err != nil { // else adopted before, in a run that did not end
-		r := row{N: e.N, Leaf: leafOf(e), SHA256: digest, SM3: e.Fields.Str("sm3"), Size: size, Ingested: e.T, Derived: &d, Entries: []int64{e.N}}
+		r := row{
+			facts: facts{N: e.N, Leaf: leafOf(e), SHA256: digest, SM3: e.Fields.Str("sm3"), Size: size, Ingested: e.T, Derived: &d},
+			fate:  fate{Entries: []int64{e.N}},
+		}
 		if err := c.putClip(r); err != nil {
 			return err
 		}
@@ -92,7 +95,7 @@ func (c catalog) derivation(of int64, kind string, d clip.Digest) (int64, error)
 // about are the fields by which a statement of the dock names a row: a clip by
 // itself, a derived file by its clip and its own entry. The types of the two
 // differ, so that no verifier takes one for the other.
-func (r row) about(log string) (kind string, fields manifest.Object) {
+func (r facts) about(log string) (kind string, fields manifest.Object) {
 	if d := r.Derived; d != nil {
 		return "derived", manifest.Object{"clip": clipName(log, d.Of), "leaf": d.Leaf, "derived": r.N}
 	}

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	readersPerDocking = 2   // files of one camera read at once
-	lookersPerDocking = 4   // files of one camera looked at again at once
-	committing        = 256 // clips of one camera between their read and their commit
-	buffersPerDocking = 4   // of hash.BufferSize
-	rounds            = 3   // how often a file that would not keep still is read
+	readersPerDocking = 2    // files of one camera read at once
+	lookersPerDocking = 4    // files of one camera looked at again at once
+	committing        = 1024 // clips of one camera between their read and their commit
+	buffersPerDocking = 4    // of hash.BufferSize
+	rounds            = 3    // how often a file that would not keep still is read
 )
 
 // docking is one stay of a camera in a bay: its files, in the order of the

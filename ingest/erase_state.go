@@ -78,22 +78,22 @@ func (c catalog) applyErase(e manifest.Entry, record []byte) error {
 	case "clip.erased":
 		return c.applyErased(e)
 	case "clip.held":
-		return c.change(e, func(r *row) error { return c.tx.Bucket(heldBucket).Put(key(r.N), key(e.N)) })
+		return c.changeNamed(e, func(n int64) error { return c.tx.Bucket(heldBucket).Put(key(n), key(e.N)) })
 	}
 	return nil
 }
 
 func (c catalog) applyErased(e manifest.Entry) error {
-	return c.change(e, func(r *row) error {
+	return c.changeNamed(e, func(n int64) error {
 		var a asked
-		if _, err := c.get(erasingBucket, key(r.N), &a); err != nil {
+		if _, err := c.get(erasingBucket, key(n), &a); err != nil {
 			return err
 		}
-		if err := c.tx.Bucket(erasingBucket).Delete(key(r.N)); err != nil {
+		if err := c.tx.Bucket(erasingBucket).Delete(key(n)); err != nil {
 			return err
 		}
 		a.Entry = e.N
-		return c.put(erasedBucket, key(r.N), a)
+		return c.put(erasedBucket, key(n), a)
 	})
 }
 

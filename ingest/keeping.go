@@ -13,7 +13,7 @@ import (
 // most so many, and none waits longer for others. Each group costs the same few
 // syncs, however many are in it.
 const (
-	together = 128
+	together = 512
 	groupAge = 50 * time.Millisecond
 )
 

@@ -30,36 +30,36 @@ func proofKey(store string, due, n int64) []byte {
 	return binary.BigEndian.AppendUint64(k, uint64(n))
 }
 
-// schedule has a clip read back from a store at a time, and not before.
-func (c catalog) schedule(r *row, store string, at time.Time) error {
-	p, standing := r.Proofs[store]
+// schedule has clip n read back from a store at a time, and not before.
+func (c catalog) schedule(n int64, f *fate, store string, at time.Time) error {
+	p, standing := f.Proofs[store]
 	b := c.tx.Bucket(proofBucket)
 	if standing {
-		if err := b.Delete(proofKey(store, p.Due, r.N)); err != nil {
+		if err := b.Delete(proofKey(store, p.Due, n)); err != nil {
 			return err
 		}
 	}
 	p.Due = at.Unix()
-	if r.Proofs == nil {
-		r.Proofs = map[string]proof{}
+	if f.Proofs == nil {
+		f.Proofs = map[string]proof{}
 	}
-	r.Proofs[store] = p
-	return b.Put(proofKey(store, p.Due, r.N), nil)
+	f.Proofs[store] = p
+	return b.Put(proofKey(store, p.Due, n), nil)
 }
 
 // applyProof folds clip.confirmed and clip.damaged into the catalog.
 func (c catalog) applyProof(e manifest.Entry) error {
 	name := e.Fields.Str("store")
-	return c.changeSubject(e, func(r *row) error {
-		if err := c.schedule(r, name, e.T.Add(adoptedAgain)); err != nil {
+	return c.changeSubject(e, func(n int64, f *fate) error {
+		if err := c.schedule(n, f, name, e.T.Add(adoptedAgain)); err != nil {
 			return err
 		}
-		p := r.Proofs[name]
+		p := f.Proofs[name]
 		p.Entry, p.Whole, p.Until = e.N, strings.HasSuffix(e.Type, ".confirmed"), 0
 		if until, err := time.Parse(entryTime, e.Fields.Str("until")); err == nil {
 			p.Until = until.Unix()
 		}
-		r.Proofs[name] = p
+		f.Proofs[name] = p
 		return nil
 	})
 }
@@ -67,23 +67,18 @@ func (c catalog) applyProof(e manifest.Entry) error {
 // scheduleAll gives a state of an older version its turns.
 func scheduleAll(tx *bbolt.Tx) error {
 	c := catalog{tx}
-	cur := tx.Bucket(clipBucket).Cursor()
-	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		var r row
-		if err := decode(v, &r); err != nil {
+	return tx.Bucket(clipBucket).ForEach(func(k, v []byte) error {
+		r, err := c.row(int64(binary.BigEndian.Uint64(k)), v)
+		if err != nil {
 			return err
 		}
 		for name := range r.Stored {
-			if err := c.schedule(&r, name, r.Ingested); err != nil {
+			if err := c.schedule(r.N, &r.fate, name, r.Ingested); err != nil {
 				return err
 			}
 		}
-		if err := c.putClip(r); err != nil {
-			return err
-		}
-		cur.Seek(k)
-	}
-	return nil
+		return c.putFate(r.N, r.fate)
+	})
 }
 
 // confirmed names the stores from which a clip was read back whole.

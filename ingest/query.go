@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -77,8 +78,8 @@ func (s *Station) rows(after int64) ([]row, error) {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		cur := tx.Bucket(clipBucket).Cursor()
 		for k, v := cur.Seek(key(after + 1)); k != nil && len(out) < rowBatch; k, v = cur.Next() {
-			var r row
-			if err := decode(v, &r); err != nil {
+			r, err := catalog{tx}.row(int64(binary.BigEndian.Uint64(k)), v)
+			if err != nil {
 				return err
 			}
 			out = append(out, r)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -27,8 +28,8 @@ func (s *Station) reconcile(always bool) error {
 		}
 		cur := tx.Bucket(clipBucket).Cursor()
 		for k, v := cur.First(); k != nil; k, v = cur.Next() {
-			var r row
-			if err := decode(v, &r); err != nil {
+			r, err := catalog{tx}.row(int64(binary.BigEndian.Uint64(k)), v)
+			if err != nil {
 				return err
 			}
 			if err := s.enqueueRow(catalog{tx}, r, hash.Sum{SHA256: r.SHA256, Size: r.Size}); err != nil {

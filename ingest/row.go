@@ -35,24 +35,36 @@ type tagged struct {
 
 // row is the state of one clip, rebuilt from its entries and records alone.
 type row struct {
-	N        int64            `json:"n"`
-	Leaf     string           `json:"leaf"`
-	SHA256   clip.Digest      `json:"sha256"`
-	SM3      string           `json:"sm3,omitempty"`
-	Size     int64            `json:"size"`
-	Role     clip.Role        `json:"role"`
-	Device   string           `json:"device"`
-	Bay      string           `json:"bay,omitempty"`
-	SameAs   string           `json:"same_as,omitempty"`
-	Span     *tag.Span        `json:"span,omitempty"`
-	Offset   *tag.Offset      `json:"offset,omitempty"`
-	Ingested time.Time        `json:"ingested"`
-	Record   ingested         `json:"record"`
-	Tags     clip.Tags        `json:"tags"`             // folded
-	Stored   map[string]int64 `json:"stored,omitempty"` // store name to its clip.stored entry
-	Proofs   map[string]proof `json:"proofs,omitempty"` // store name to its last reading back
-	Entries  []int64          `json:"entries,omitempty"`
-	Derived  *derivation      `json:"derived,omitempty"` // nil: it is a clip
+	facts
+	fate
+}
+
+// facts are what a clip is. Only a tag changes them.
+type facts struct {
+	N        int64       `json:"n"`
+	Leaf     string      `json:"leaf"`
+	SHA256   clip.Digest `json:"sha256"`
+	SM3      string      `json:"sm3,omitempty"`
+	Size     int64       `json:"size"`
+	Role     clip.Role   `json:"role"`
+	Device   string      `json:"device"`
+	Bay      string      `json:"bay,omitempty"`
+	SameAs   string      `json:"same_as,omitempty"`
+	Span     *tag.Span   `json:"span,omitempty"`
+	Offset   *tag.Offset `json:"offset,omitempty"`
+	Ingested time.Time   `json:"ingested"`
+	Record   ingested    `json:"record"`
+	Tags     clip.Tags   `json:"tags"`              // folded
+	Derived  *derivation `json:"derived,omitempty"` // nil: it is a clip
+}
+
+// fate is what became of a clip. Every store adds to it, so it stands by itself:
+// the facts, most of them tags, need not be read and written for it. In a state
+// of an older version it stands with the facts until it changes.
+type fate struct {
+	Stored  map[string]int64 `json:"stored,omitempty"` // store name to its clip.stored entry
+	Proofs  map[string]proof `json:"proofs,omitempty"` // store name to its last reading back
+	Entries []int64          `json:"entries,omitempty"`
 }
 
 // seen is what a path on a source held when it was last read: enough to tell
@@ -78,7 +90,7 @@ type queued struct {
 	Derived  *derivation `json:"derived,omitempty"` // of a file that was made from a clip
 }
 
-// The buckets of state.db beside the ledger's own. Keys: clip big-endian n;
+// The buckets of state.db beside the ledger's own. Keys: clip and fate big-endian n;
 // triple and seen a digest over source, path (and bytes); digest the SHA-256
 // followed by n; queue the store's name, a zero byte and n; source its string; upload the
 // store's name, a zero byte and what the store names its note; load the store's
@@ -86,6 +98,7 @@ type queued struct {
 // clock the neutral id of a device.
 var (
 	clipBucket   = []byte("clip")
+	fateBucket   = []byte("fate")
 	tripleBucket = []byte("triple")
 	digestBucket = []byte("digest")
 	seenBucket   = []byte("seen")
@@ -101,7 +114,7 @@ var (
 var partialBucket = []byte("partial")
 
 var allBuckets = [][]byte{
-	clipBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket,
+	clipBucket, fateBucket, tripleBucket, digestBucket, seenBucket, queueBucket, sourceBucket, metaBucket, uploadBucket, loadBucket, proofBucket,
 	deviceBucket, bayBucket, partialBucket, clockBucket, erasingBucket, erasedBucket, heldBucket, anchorBucket,
 }
 

@@ -308,7 +308,7 @@ func (s *Station) enterFinding(tx *ledger.Tx, r row, c *central, pin manifest.Ob
 		}
 	}
 	cat := catalog{tx.Bolt()}
-	now, err := cat.clip(r.N)
+	now, err := cat.fate(r.N)
 	if err != nil {
 		return err
 	}
@@ -316,8 +316,8 @@ func (s *Station) enterFinding(tx *ledger.Tx, r row, c *central, pin manifest.Ob
 	if whole {
 		again = time.Duration(s.conf().Scrub.Days) * 24 * time.Hour
 	}
-	if err := cat.schedule(&now, c.name, s.now().Add(again)); err != nil {
+	if err := cat.schedule(r.N, &now, c.name, s.now().Add(again)); err != nil {
 		return err
 	}
-	return cat.putClip(now)
+	return cat.putFate(r.N, now)
 }

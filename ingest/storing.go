@@ -95,7 +95,7 @@ func (s *Station) enterStored(ctx context.Context, c *central, all []answer) err
 
 func (s *Station) storedDraft(c *central, a answer) manifest.Draft {
 	q, info := a.job.q, a.info
-	kind, fields := row{N: a.job.n, Leaf: q.Leaf, Derived: q.Derived}.about(s.log)
+	kind, fields := facts{N: a.job.n, Leaf: q.Leaf, Derived: q.Derived}.about(s.log)
 	fields["store"], fields["lock"] = c.name, "none"
 	fields["stored"] = manifest.Object{"sha256": q.SHA256.String(), "size": q.Size, "enc": "none"}
 	if info.Version != "" {

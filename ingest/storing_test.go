@@ -98,12 +98,15 @@ func TestRowsAreThoseOfTheLog(t *testing.T) {
 		record, err := s.ledger.Record(e.N)
 		okay(t, err)
 		okay(t, s.ledger.Commit(t.Context(), func(tx *ledger.Tx) error {
-			rows := tx.Bolt().Bucket(clipBucket)
-			live := bytes.Clone(rows.Get(key(e.N)))
+			row := func() []byte {
+				b := bytes.Clone(tx.Bolt().Bucket(clipBucket).Get(key(e.N)))
+				return append(append(b, '\n'), tx.Bolt().Bucket(fateBucket).Get(key(e.N))...)
+			}
+			live := row()
 			if err := (catalog{tx.Bolt()}).apply(e, record); err != nil {
 				return err
 			}
-			if again := rows.Get(key(e.N)); !bytes.Equal(live, again) {
+			if again := row(); !bytes.Equal(live, again) {
 				t.Errorf("%s:\n%s\nread again:\n%s", all[i].f.Path, live, again)
 			}
 			return nil

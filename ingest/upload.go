@@ -62,6 +62,9 @@ func lockedUntil(since, now time.Time, retain time.Duration) time.Time {
 // log is asked after the transaction: it opens one of its own, and one within
 // another waits for ever once the database must grow between the two.
 func (s *Station) versionIn(c *central, j job) (version string) {
+	if _, folder := localPath(c.cfg.URL); folder {
+		return "" // it has no versions
+	}
 	var holders []row
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		cat := catalog{tx}

@@ -10,7 +10,7 @@ import (
 
 const (
 	uploads   = 128         // clips on their way to one store at once
-	underWay  = 2 * uploads // with those that it took and that are being entered
+	underWay  = 5 * uploads // with those that it took and that are being entered
 	clipRetry = time.Minute // before a clip that is damaged or lost is tried again
 )
 

@@ -123,7 +123,11 @@ func (Tiles) SaveTiles([]tlog.Tile, [][]byte) {}
 // EncodeBundle joins entries, each behind its length as a big-endian uint16.
 // An entry longer than that can say is a programming error and panics.
 func EncodeBundle(entries [][]byte) []byte {
-	var out []byte
+	size := 0
+	for _, e := range entries {
+		size += 2 + len(e)
+	}
+	out := make([]byte, 0, size)
 	for _, e := range entries {
 		if len(e) > math.MaxUint16 {
 			panic("manifest: entry too long for a bundle")
