@@ -23,12 +23,14 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
-	key, from    string
-	revoked      string // file
-	policyFile   string
-	policy       *manifest.Policy // nil: none is wanted
-	roots        string           // file
-	all          bool
+	key, from  string
+	revoked    string // file
+	policyFile string
+	policy     *manifest.Policy // nil: none is wanted
+	roots      string           // file
+	all        bool
+
+	gaps         func(ctx context.Context, o verify.Options, file string, each func(verify.Result) error) (verify.Report, error) // checks a statement about gaps
 	clips, files []string
 }
 
@@ -102,6 +104,7 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	p := a.newVerifyPrinter()
+	c.gaps = a.checkGaps
 	p.named = len(c.clips)+len(c.files) > 0
 	if c.key != "" {
 		auth, err := a.issuer(c)
@@ -191,7 +194,11 @@ func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(ver
 	for _, file := range c.files {
 		o.Clips = nil
 		stranger := ""
-		report, err := verify.File(ctx, o, file, func(r verify.Result) error {
+		check := verify.File
+		if verify.IsGaps(file) {
+			check = c.gaps
+		}
+		report, err := check(ctx, o, file, func(r verify.Result) error {
 			if r.Clip == "" && r.Result == verify.Mismatch {
 				stranger = noClip(o, file)
 				r.Problem = stranger
