@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/custodock/custodock/manifest"
 )
@@ -59,4 +60,15 @@ func Gaps(ctx context.Context, o Options, path string) (manifest.Gaps, error) {
 		return g, &MismatchError{Cause: fmt.Sprintf("the statement was %s", r.unendorsed(g.Time.Format(entryTime)))}
 	}
 	return g, r.within(ctx, "statement", g.Size, g.Root)
+}
+
+// Extends reports, by its error, whether the log still begins with the size entries
+// that hash to root, as it did when somebody noted both. what is whose note that is.
+func Extends(ctx context.Context, o Options, what string, size int64, root tlog.Hash) error {
+	r := newRun(o, nil)
+	var err error
+	if r.head, err = Open(ctx, o); err != nil {
+		return err
+	}
+	return r.within(ctx, what, size, root)
 }

@@ -47,4 +47,10 @@ var englishAudit = map[string]string{
 	"access.blind.many":   "Of %d more it cannot be said: tags of their clips were erased.",
 	"access.found.one":    "%d access, in %d entries of %s.",
 	"access.found.many":   "%d accesses, in %d entries of %s.",
+	"flag.verify.range":   "read only clips of the entries `A-B`, first and last, or A-",
+	"flag.resume":         "go on where an earlier run stopped, as `FILE` says, and note there how far this one comes",
+	"verify.part":         "Only the clips of entries %d to %s were read, and no file that belongs to none of them.",
+	"verify.part.end":     "the last",
+	"verify.sitting":      "Clips from entry %d to before %d were read between %s and %s.",
+	"verify.sittings":     "Of earlier sittings only %s tells, which proves nothing: what must be proved now is read in one.",
 }

@@ -47,4 +47,10 @@ var chineseAudit = map[string]string{
 	"access.blind.many":   "另有 %d 次无法判断：文件的标记已依法删除。",
 	"access.found.one":    "%d 次操作，共 %d 个条目，日志 %s。",
 	"access.found.many":   "%d 次操作，共 %d 个条目，日志 %s。",
+	"flag.verify.range":   "只读取条目 `A-B`（首尾均含）或 A- 的文件",
+	"flag.resume":         "按 `FILE` 所记从先前中断处继续，并在其中记下本次进度",
+	"verify.part":         "只读取了条目 %d 至 %s 的文件，未读取不属于它们的文件。",
+	"verify.part.end":     "最后一条",
+	"verify.sitting":      "条目 %d 起至 %d 之前的文件，读取时间为 %s 至 %s。",
+	"verify.sittings":     "先前各次仅由 %s 记载，它不作为证明：须当下证明的应一次读完。",
 }
