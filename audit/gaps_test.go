@@ -153,6 +153,10 @@ func TestGaps(t *testing.T) {
 			b.dock("complete", "2026-09-02T08:00:00 @ DCIM/100CANON/MVI_0001.MP4", "2026-09-02T08:10:00 @ DCIM/100CANON/MVI_0002.MP4",
 				"2026-09-02T07:20:00 @ DCIM/100CANON/MVI_0003.MP4", "2026-09-02T08:15:00 @ DCIM/100CANON/MVI_0004.MP4")
 		}, []string{"complete"}},
+		{"the clock was ahead for one film", "dcf", func(b *bench) {
+			b.dock("complete", "2026-09-02T08:00:00 @ DCIM/100CANON/MVI_0001.MP4", "2026-09-02T08:50:00 @ DCIM/100CANON/MVI_0002.MP4",
+				"2026-09-02T08:20:00 @ DCIM/100CANON/MVI_0003.MP4", "2026-09-02T09:00:00 @ DCIM/100CANON/MVI_0004.MP4")
+		}, []string{"complete"}},
 		{"it wraps", "dcf", func(b *bench) { b.dock("complete", dcf(9998, 9999)...); b.dock("complete", dcf(1, 2)...) }, []string{"complete"}},
 		{"it begins anew", "dcf", func(b *bench) { b.dock("complete", dcf(41, 42)...); b.dock("complete", dcf(1, 2)...) }, []string{"anew 1", "unknown"}},
 		{"it begins anew with a gap", "a11", func(b *bench) {
@@ -189,6 +193,10 @@ func TestGaps(t *testing.T) {
 			b.dock("complete", append(dcf(1, 2), "DCIM/100CANON/MVI_0003.MP4 unstable")...)
 			b.dock("complete", dcf(3)...)
 		}, []string{"complete"}},
+		{"taken by a docking that has no end", "dcf", func(b *bench) {
+			b.dock("complete", append(dcf(1, 2), "DCIM/100CANON/MVI_0003.MP4 unstable")...)
+			b.dock("", dcf(3)...)
+		}, []string{"unfinished 1", "unknown"}},
 		{"taken out too early", "dcf", func(b *bench) { b.dock("complete", dcf(1)...); b.dock("gone", dcf(2)...) }, []string{"unfinished 1", "unknown"}},
 		{"docked again", "dcf", func(b *bench) { b.dock("gone", dcf(1)...); b.dock("complete", dcf(2)...) }, []string{"complete"}},
 		{"still docked", "dcf", func(b *bench) { b.dock("", dcf(1)...) }, []string{"unfinished 1", "unknown"}},
@@ -255,6 +263,18 @@ func TestErasedRecords(t *testing.T) {
 	}
 	if got := NewGaps(profile.Set{}, "").Findings().Result; got != Unknown {
 		t.Errorf("of an empty log: %s", got)
+	}
+}
+
+// TestWord: what a device wrote is shown as plain letters.
+func TestWord(t *testing.T) {
+	for in, want := range map[string]string{
+		".thm": ".thm", ".t\x1b[2J x": ".t%1b%5b2J%20x", "0042": "0042", "é\u202e": "%c3%a9%e2%80%ae",
+		strings.Repeat("a", 100): strings.Repeat("a", maxWord),
+	} {
+		if got := word(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
 	}
 }
 
