@@ -28,6 +28,8 @@ var table = map[string][]Role{
 	"tag":    {Officer, Admin},
 	// Who docked a camera may take a receipt home. It names no person.
 	"receipt": {Officer, Auditor, Admin},
+	// It is signed that an audit was made, by which role, and what it says.
+	"gaps": {Auditor, Admin},
 	// Evidence leaves the dock under supervision, not by the hand that made it.
 	"export": {Auditor, Admin},
 	// So it is looked at: the camera's officer knows what it shows, and everybody

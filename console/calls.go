@@ -125,6 +125,13 @@ func (c *Client) Receipt(ctx context.Context, which string) (ingest.ReceiptView,
 	return r, err
 }
 
+// SignGaps implements Desk.
+func (c *Client) SignGaps(ctx context.Context, r ingest.GapsRequest) (string, error) {
+	var a noteAnswer
+	err := c.call(ctx, pathGaps, r, &a)
+	return a.Note, err
+}
+
 // Doctor implements Desk.
 func (c *Client) Doctor(ctx context.Context) ([]ingest.Condition, error) {
 	var a condAnswer

@@ -85,6 +85,9 @@ func TestCallsReachTheDesk(t *testing.T) {
 		{"view", func() (any, error) { return nil, c.View(ctx, ingest.ViewRequest{Clip: "dk3-1", Reason: "asked for"}) }, nil, ingest.ViewRequest{Clip: "dk3-1", Reason: "asked for", Actor: "admin"}},
 		{"anchor", func() (any, error) { return c.Anchor(ctx) }, ingest.AnchorView{N: 42, Size: 42, TSA: "bench", Made: true}, "anchor"},
 		{"receipt", func() (any, error) { return c.Receipt(ctx, "bay-01") }, ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, "bay-01"},
+		{"gaps", func() (any, error) {
+			return c.SignGaps(ctx, ingest.GapsRequest{Size: 9, Result: "complete", Lines: []string{"device c017 complete 1 2"}})
+		}, "custodock gaps v1\n", ingest.GapsRequest{Size: 9, Result: "complete", Lines: []string{"device c017 complete 1 2"}, Actor: "admin"}},
 		{"install", func() (any, error) { return c.Install(ctx, ingest.InstallRequest{Note: "n"}) },
 			ingest.Endorsement{Authority: "county.example", Serial: 7}, ingest.InstallRequest{Note: "n"}},
 		{"agree", func() (any, error) { return nil, c.Agree(ctx, "centre") }, nil, "agree to centre"},

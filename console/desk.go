@@ -65,6 +65,9 @@ type Desk interface {
 	// Receipt publishes, and states of a docking, the last one of a bay or a
 	// camera, or of all, what is true now; ingest.ErrNoDocking when there is none.
 	Receipt(ctx context.Context, which string) (ingest.ReceiptView, error)
+	// SignGaps signs what an audit found missing, or not, in the log, and returns
+	// the note.
+	SignGaps(ctx context.Context, r ingest.GapsRequest) (string, error)
 	// Doctor checks everything a person could have to mend.
 	Doctor(ctx context.Context) ([]ingest.Condition, error)
 	// Devices tells of registered devices and docked cameras.

@@ -38,6 +38,7 @@ var shapes = map[string]struct{ query, answer any }{
 	pathView:       {ingest.ViewRequest{}, empty{}},
 	pathAnchor:     {empty{}, ingest.AnchorView{}},
 	pathReceipt:    {what{}, ingest.ReceiptView{}},
+	pathGaps:       {ingest.GapsRequest{}, noteAnswer{}},
 	pathDoctor:     {empty{}, condAnswer{}},
 	pathAgree:      {agreement{}, empty{}},
 	pathDevices:    {empty{}, ingest.Registry{}},

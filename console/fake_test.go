@@ -121,6 +121,10 @@ func (d *fakeDesk) Receipt(_ context.Context, which string) (ingest.ReceiptView,
 	return ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, d.ask(which)
 }
 
+func (d *fakeDesk) SignGaps(_ context.Context, r ingest.GapsRequest) (string, error) {
+	return "custodock gaps v1\n", d.ask(r)
+}
+
 func (d *fakeDesk) Install(_ context.Context, r ingest.InstallRequest) (ingest.Endorsement, error) {
 	return ingest.Endorsement{Authority: "county.example", Serial: 7}, d.ask(r)
 }

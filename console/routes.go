@@ -30,6 +30,7 @@ const (
 	opClock   = "clock"
 	opErase   = "erase"
 	opDerive  = "derive"
+	opGaps    = "gaps"
 )
 
 // The paths of the interface.
@@ -61,6 +62,7 @@ const (
 	pathBind       = apiRoot + opBind
 	pathErase      = apiRoot + opErase
 	pathDerive     = apiRoot + opDerive
+	pathGaps       = apiRoot + opGaps
 )
 
 // route is one call of the interface.
@@ -104,6 +106,9 @@ type (
 	}
 	condAnswer struct {
 		Conditions []ingest.Condition `json:"conditions"`
+	}
+	noteAnswer struct {
+		Note string `json:"note"`
 	}
 	baysAnswer struct {
 		Bays []ingest.BayView `json:"bays"`
@@ -161,6 +166,7 @@ func (s *server) routes() []route {
 		onPost(pathBind, answer(s, s.bind)),
 		onPost(pathErase, answer(s, s.erase)),
 		onPost(pathDerive, answer(s, s.derive)),
+		onPost(pathGaps, answer(s, s.gaps)),
 	}...)
 }
 
@@ -219,6 +225,14 @@ func (s *server) view(ctx context.Context, q ingest.ViewRequest) (empty, error) 
 		return empty{}, err
 	}
 	return empty{}, s.Desk.View(ctx, q)
+}
+
+func (s *server) gaps(ctx context.Context, q ingest.GapsRequest) (noteAnswer, error) {
+	if err := s.signAs(ctx, opGaps, &q.Actor, nil); err != nil {
+		return noteAnswer{}, err
+	}
+	note, err := s.Desk.SignGaps(ctx, q)
+	return noteAnswer{note}, err
 }
 
 func (s *server) register(ctx context.Context, q ingest.RegisterRequest) (ingest.DeviceView, error) {

@@ -34,7 +34,7 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 	if !r.endorsedAt(paper.Time) {
 		return &MismatchError{Cause: "the receipt was " + r.unendorsed(paper.Time.Format(entryTime))}
 	}
-	if err := r.within(ctx, paper); err != nil {
+	if err := r.within(ctx, "receipt", paper.Size, paper.Root); err != nil {
 		return err
 	}
 	names, closed, err := r.docking(ctx, paper)
@@ -55,19 +55,19 @@ func (r *run) receipt(ctx context.Context, in io.Reader) error {
 	return r.objects(ctx, newPlan(x, names))
 }
 
-// within reports whether the log is the one that the receipt was made from: what
-// it had then is what its first entries hash to now.
-func (r *run) within(ctx context.Context, paper manifest.Receipt) error {
-	if paper.Size > r.head.Checkpoint.Size {
-		return &MismatchError{Cause: fmt.Sprintf("the receipt is of a log of %d entries, the store shows %d: it was cut short, or is behind",
-			paper.Size, r.head.Checkpoint.Size)}
+// within reports whether the log is the one that a paper was made from: what it had
+// then is what its first entries hash to now.
+func (r *run) within(ctx context.Context, paper string, size int64, root tlog.Hash) error {
+	if size > r.head.Checkpoint.Size {
+		return &MismatchError{Cause: fmt.Sprintf("the %s is of a log of %d entries, the store shows %d: it was cut short, or is behind",
+			paper, size, r.head.Checkpoint.Size)}
 	}
-	root, err := tlog.TreeHash(paper.Size, manifest.HashReader(r.head.Checkpoint, cached(r.logFile(ctx))))
+	now, err := tlog.TreeHash(size, manifest.HashReader(r.head.Checkpoint, cached(r.logFile(ctx))))
 	if err != nil {
-		return &MismatchError{Cause: fmt.Sprintf("the first %d entries cannot be compared with the receipt: %v", paper.Size, err)}
+		return &MismatchError{Cause: fmt.Sprintf("the first %d entries cannot be compared with the %s: %v", size, paper, err)}
 	}
-	if root != paper.Root {
-		return &MismatchError{Cause: fmt.Sprintf("the receipt is of another history: its first %d entries are not the log's", paper.Size)}
+	if now != root {
+		return &MismatchError{Cause: fmt.Sprintf("the %s is of another history: its first %d entries are not the log's", paper, size)}
 	}
 	return nil
 }

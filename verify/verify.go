@@ -68,6 +68,12 @@ type Options struct {
 	// Clips are the names to report; empty means all, and then everything
 	// else in the store is read too.
 	Clips []string
+	// Span says which clips to report, by their entries, where no Clips are given. A
+	// part of a log tells nothing of other files.
+	Span Span
+	// Begin is the first entry whose clip is read and reported; clips before it were
+	// read in an earlier sitting.
+	Begin int64
 	// Policy says which witnesses must have cosigned; nil asks for none.
 	Policy *manifest.Policy
 	// Workers is the number of files read at once, by default one a core.
@@ -225,10 +231,13 @@ func (r *run) store(ctx context.Context) error {
 		return err
 	}
 	p := newPlan(x, r.Clips)
+	if len(r.Clips) == 0 {
+		p.confine(r.Span, r.Begin)
+	}
 	if err := r.objects(ctx, p); err != nil {
 		return err
 	}
-	if len(r.Clips) > 0 {
+	if len(r.Clips) > 0 || !r.Span.Whole() {
 		return nil
 	}
 	return r.orphans(ctx, p)

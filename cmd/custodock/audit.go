@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) auditCmd() *cobra.Command {
-	return a.group("audit", a.sampleCmd())
+	return a.group("audit", a.sampleCmd(), a.gapsCmd(), a.accessCmd())
 }
 
 // sampleCall is what one draw is asked.
@@ -38,8 +38,9 @@ func (a *app) sampleCmd() *cobra.Command {
 				return usagef("give the public seed, one line, with --seed")
 			case c.size < 0:
 				return usagef("--size %d: a number of entries", c.size)
-			case (c.from == "") != (c.key == "") || c.revoked != "" && c.key == "":
-				return usagef("--from and --key go together: a store, and the key of its log from elsewhere")
+			}
+			if err := c.foreignOr(); err != nil {
+				return err
 			}
 			return a.sample(cmd.Context(), c, share)
 		},
@@ -48,10 +49,24 @@ func (a *app) sampleCmd() *cobra.Command {
 	fl.StringVar(&c.seed, "seed", "", a.say("flag.seed"))
 	fl.StringVar(&c.rate, "rate", "", a.say("flag.rate"))
 	fl.Int64Var(&c.size, "size", 0, a.say("flag.size"))
+	a.foreignFlags(cmd, &c.verifyCall)
+	return cmd
+}
+
+// foreignFlags are those of whoever has no dock.
+func (a *app) foreignFlags(cmd *cobra.Command, c *verifyCall) {
+	fl := cmd.Flags()
 	fl.StringVar(&c.key, "key", "", a.say("flag.key"))
 	fl.StringVar(&c.from, "from", "", a.say("flag.from"))
 	fl.StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
-	return cmd
+}
+
+// foreignOr refuses half of what somebody without a dock has to give.
+func (c *verifyCall) foreignOr() error {
+	if (c.from == "") != (c.key == "") || c.revoked != "" && c.key == "" {
+		return usagef("--from and --key go together: a store, and the key of its log from elsewhere")
+	}
+	return nil
 }
 
 // parseRate reads 5% or 0.05, more than nothing and at most all.

@@ -44,6 +44,10 @@ var (
 	// errKept says that files stay on a camera that was to be erased; each
 	// reason has been told.
 	errKept = errors.New("files stay on the camera")
+	// errGaps says that clips are missing, errUnsure that it cannot be known of all
+	// devices; both have been told.
+	errGaps   = errors.New("something is missing")
+	errUnsure = errors.New("not all can be known")
 )
 
 // usageError reads as it is and is errUsage.
@@ -70,9 +74,9 @@ func codeOf(err error) int {
 		return exitDone
 	case errors.Is(err, errUsage):
 		return exitUsage
-	case errors.Is(err, errPartly), errors.Is(err, errKept):
+	case errors.Is(err, errPartly), errors.Is(err, errKept), errors.Is(err, errUnsure):
 		return exitPartly
-	case errors.Is(err, errKeyForm), errors.Is(err, errUnproved), errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
+	case errors.Is(err, errKeyForm), errors.Is(err, errGaps), errors.Is(err, errUnproved), errors.Is(err, verify.ErrMismatch), errors.Is(err, manifest.ErrMalformed),
 		errors.Is(err, manifest.ErrUntrusted), errors.Is(err, manifest.ErrForked):
 		return exitMismatch
 	case errors.As(err, &partly):

@@ -55,7 +55,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 // tell writes an error that the command has not shown by itself.
 func (a *app) tell(cmd *cobra.Command, err error) {
-	if err == nil || errors.Is(err, errUnwell) || errors.Is(err, errKept) {
+	if err == nil || errors.Is(err, errUnwell) || errors.Is(err, errKept) || errors.Is(err, errGaps) || errors.Is(err, errUnsure) {
 		return
 	}
 	if errors.Is(err, errPartly) {

@@ -23,23 +23,31 @@ var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
 
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
-	key, from    string
-	revoked      string // file
-	policyFile   string
-	policy       *manifest.Policy // nil: none is wanted
-	roots        string           // file
-	all          bool
+	key, from  string
+	revoked    string // file
+	policyFile string
+	policy     *manifest.Policy // nil: none is wanted
+	roots      string           // file
+	all        bool
+	span       verify.Span
+	resume     string // file that says how far an earlier run came
+
+	gaps         func(ctx context.Context, o verify.Options, file string, each func(verify.Result) error) (verify.Report, error) // checks a statement about gaps
 	clips, files []string
 }
 
 func (a *app) verifyCmd() *cobra.Command {
 	var c verifyCall
+	var part string
 	cmd := &cobra.Command{
 		Use:   "verify [CLIP…|FILE…|--all]",
 		Short: a.say("cmd.verify"),
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.sort(args); err != nil {
+				return err
+			}
+			if err := c.part(part); err != nil {
 				return err
 			}
 			if err := c.readPolicy(); err != nil {
@@ -53,6 +61,8 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.from, "from", "", a.say("flag.from"))
 	cmd.Flags().StringVar(&c.revoked, "revoked", "", a.say("flag.revoked"))
 	cmd.Flags().StringVar(&c.policyFile, "policy", "", a.say("flag.policy"))
+	cmd.Flags().StringVar(&part, "range", "", a.say("flag.verify.range"))
+	cmd.Flags().StringVar(&c.resume, "resume", "", a.say("flag.resume"))
 	cmd.Flags().StringVar(&c.roots, "tsa-roots", "", a.say("flag.tsa_roots"))
 	return cmd
 }
@@ -102,12 +112,15 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	p := a.newVerifyPrinter()
+	c.gaps = a.checkGaps
 	p.named = len(c.clips)+len(c.files) > 0
 	if c.key != "" {
 		auth, err := a.issuer(c)
 		switch {
 		case err != nil:
 			return err
+		case auth != nil && (c.resume != "" || !c.span.Whole()):
+			return usagef("--range and --resume are of one log: give the key of that dock")
 		case auth != nil:
 			return a.verifyEndorsed(ctx, c, *auth, roots)
 		}
@@ -116,7 +129,12 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 			return err
 		}
 		defer done()
-		o.Roots = roots
+		o.Roots, o.Span = roots, c.span
+		if c.resume != "" {
+			if p.note, err = resumable(ctx, c.resume, &o, c.from, a.now()); err != nil {
+				return err
+			}
+		}
 		return p.run(ctx, []verify.Options{o}, c)
 	}
 	stores, done, err := a.own(ctx)
@@ -191,7 +209,11 @@ func checkOne(ctx context.Context, o verify.Options, c verifyCall, each func(ver
 	for _, file := range c.files {
 		o.Clips = nil
 		stranger := ""
-		report, err := verify.File(ctx, o, file, func(r verify.Result) error {
+		check := verify.File
+		if verify.IsGaps(file) {
+			check = c.gaps
+		}
+		report, err := check(ctx, o, file, func(r verify.Result) error {
 			if r.Clip == "" && r.Result == verify.Mismatch {
 				stranger = noClip(o, file)
 				r.Problem = stranger

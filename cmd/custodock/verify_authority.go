@@ -143,7 +143,7 @@ func (a *app) endorsedLogs(ctx context.Context, r reader, c verifyCall, auth ver
 			continue
 		}
 		clips := slices.DeleteFunc(slices.Clone(c.clips), func(name string) bool { return !strings.HasPrefix(name, log+"-") })
-		calls = append(calls, endorsedCall{o, verifyCall{clips: clips}})
+		calls = append(calls, endorsedCall{o, verifyCall{clips: clips, gaps: c.gaps}})
 	}
 	return logs, a.spreadFiles(ctx, calls, c.files, whole), bad
 }
@@ -166,6 +166,10 @@ func (a *app) spreadFiles(ctx context.Context, calls []endorsedCall, files []str
 
 // knows reports whether a file is of a log: its clip, its receipt, its proof.
 func knows(ctx context.Context, o verify.Options, file string) bool {
+	if verify.IsGaps(file) {
+		_, err := verify.Gaps(ctx, o, file)
+		return err == nil
+	}
 	found := false
 	_, err := verify.File(ctx, o, file, func(r verify.Result) error {
 		found = found || r.Clip != ""

@@ -20,9 +20,10 @@ type verifyPrinter struct {
 	a     *app
 	order []string // of the results, each by clip and digest
 	worst map[string]verify.Result
-	drawn bool     // a progress line stands on the terminal
-	known []string // logs that are verified as well
-	named bool     // clips or files were, and each is told of in full
+	drawn bool      // a progress line stands on the terminal
+	known []string  // logs that are verified as well
+	note  *progress // how far the check is, nil when nobody wants to know
+	named bool      // clips or files were, and each is told of in full
 }
 
 func (a *app) newVerifyPrinter() *verifyPrinter {
@@ -53,7 +54,7 @@ func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c veri
 			each = p.collect
 		}
 		o.Progress = p.progress()
-		report, err := checkOne(ctx, o, c, each)
+		report, err := p.goOn(ctx, o, c, each)
 		p.clear()
 		if err != nil && !provedOtherwise(err) {
 			return err
@@ -78,6 +79,9 @@ func (p *verifyPrinter) run(ctx context.Context, stores []verify.Options, c veri
 		if err := p.flush(&total); err != nil {
 			return err
 		}
+	}
+	if err := p.sat(c); err != nil {
+		return err
 	}
 	if err := p.summary(total, bad == nil); err != nil {
 		return err

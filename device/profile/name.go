@@ -28,7 +28,9 @@ type Pattern struct {
 	Zone       string `yaml:"zone"`        // the clock's zone where the format fixes it, such as UTC
 	ChapterAdd int    `yaml:"chapter_add"` // added to the chapter to get the part, which counts from 1
 	Distinct   bool   `yaml:"distinct"`    // cannot be mistaken for another device's names
+	Counts     string `yaml:"counts"`      // what seq, or number, counts without leaving one out: device, folder or day
 
+	format  string // the profile it is of
 	re      *regexp.Regexp
 	depth   int
 	loc     *time.Location
@@ -69,6 +71,9 @@ func (p *Pattern) compile(d *configs.Document, at string) (err error) {
 	}
 	if p.Time != "" && f.At.IsZero() {
 		return d.Errorf(at+".time", "layout %q does not read the example's time %q", p.Time, f.Time.Raw)
+	}
+	if problem := p.countsProblem(f); problem != "" {
+		return d.Errorf(at+".counts", "%s", problem)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@
 //	roles     globs under main, still, proxy, sidecar, log and ignore
 //	names     what the names of files say, see Pattern
 //	ids       files that hold the device's id, see IDFile
+//	logs      logs that the device keeps of its own recordings, see LogFile
 //	label_id  regular expression of a volume label that is the device's id
 //	factory   regular expression of a number that means "never set"; zeros when not given
 //	protected globs of files the camera was told to keep
@@ -50,6 +51,7 @@ type Profile struct {
 	Roles     Roles     `yaml:"roles"`
 	Names     []Pattern `yaml:"names"`
 	IDs       []IDFile  `yaml:"ids"`
+	Logs      []LogFile `yaml:"logs"`
 	LabelID   string    `yaml:"label_id"`
 	Factory   string    `yaml:"factory"`
 	Protected []string  `yaml:"protected"`
@@ -172,7 +174,7 @@ func (p *Profile) compile(d *configs.Document) (err error) {
 	}
 	p.roles = []roleTable{table}
 	for i := range p.Names {
-		p.Names[i].factory = p.factory
+		p.Names[i].factory, p.Names[i].format = p.factory, p.Name
 		if err := p.Names[i].compile(d, fmt.Sprintf("names.%d", i)); err != nil {
 			return err
 		}
@@ -180,6 +182,11 @@ func (p *Profile) compile(d *configs.Document) (err error) {
 	for i := range p.IDs {
 		p.IDs[i].factory = p.factory
 		if err := p.IDs[i].compile(d, fmt.Sprintf("ids.%d", i)); err != nil {
+			return err
+		}
+	}
+	for i := range p.Logs {
+		if err := p.Logs[i].compile(d, fmt.Sprintf("logs.%d", i)); err != nil {
 			return err
 		}
 	}

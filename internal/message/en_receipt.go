@@ -18,7 +18,7 @@ var englishReceipt = map[string]string{
 	"flag.range":          "only the bytes `A-B`, first and last, or A-",
 	"show.range":          "bytes %s",
 	"view.part":           "Only a part was written: it cannot be compared with the digest of the clip.",
-	"cmd.audit":           "Samples that everybody can draw again",
+	"cmd.audit":           "Samples that everybody can draw again, gaps, and who looked at what",
 	"cmd.audit.sample":    "Draw clips to check, by a public seed: everyone who has the log draws the same",
 	"flag.seed":           "a `TEXT` that everybody knows and nobody could choose, drawn after the clips",
 	"flag.rate":           "share of the clips: 0.05, or in percent",

@@ -19,8 +19,8 @@ const (
 
 // english and chinese are all sentences, by key.
 var (
-	english = join(englishBase, englishErase, englishReceipt, englishKeys, englishStamp, englishWitness, englishPackage, englishCertificate)
-	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseKeys, chineseStamp, chineseWitness, chinesePackage, chineseCertificate)
+	english = join(englishBase, englishErase, englishReceipt, englishKeys, englishStamp, englishWitness, englishPackage, englishCertificate, englishAudit)
+	chinese = join(chineseBase, chineseErase, chineseReceipt, chineseKeys, chineseStamp, chineseWitness, chinesePackage, chineseCertificate, chineseAudit)
 )
 
 func join(tables ...map[string]string) map[string]string {

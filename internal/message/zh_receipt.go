@@ -18,7 +18,7 @@ var chineseReceipt = map[string]string{
 	"flag.range":          "只输出字节 `A-B`（首尾均含）或 A-",
 	"show.range":          "字节 %s",
 	"view.part":           "只输出了一部分，无法与片段的摘要比对。",
-	"cmd.audit":           "人人可复现的抽查",
+	"cmd.audit":           "人人可复现的抽查、缺失检查与调阅记录",
 	"cmd.audit.sample":    "按公开种子抽取待查片段：持有日志者均得到相同结果",
 	"flag.seed":           "众所周知且无人可选定的 `TEXT`，在片段产生之后抽定",
 	"flag.rate":           "抽取比例：0.05，或以百分数表示",

@@ -254,3 +254,20 @@ func (l *Ledger) SignReceipt(r manifest.Receipt) ([]byte, error) {
 	r.Size, r.Root = h.size, h.root
 	return r.Sign(append([]note.Signer{l.o.Signer}, l.o.Also...)...)
 }
+
+// SignGaps signs g, whose origin it sets to that of the log, and its root to that of
+// the first g.Size entries, which are published or can be.
+func (l *Ledger) SignGaps(g manifest.Gaps) ([]byte, error) {
+	if sealed := l.newestSealed().size; g.Size < 0 || g.Size > sealed {
+		return nil, fmt.Errorf("sign a statement about %d entries: %w: there are %d", g.Size, ErrNoEntry, sealed)
+	}
+	g.Origin = l.origin
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		g.Root, err = tlog.TreeHash(g.Size, rows(tx))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sign a statement about %d entries: %w", g.Size, err)
+	}
+	return g.Sign(append([]note.Signer{l.o.Signer}, l.o.Also...)...)
+}

@@ -246,3 +246,18 @@ func (l *Log) Receipt(r manifest.Receipt, size int64) []byte {
 	}
 	return msg
 }
+
+// Gaps signs a statement about the first size entries, true or not.
+func (l *Log) Gaps(g manifest.Gaps, size int64) []byte {
+	l.t.Helper()
+	root, err := tlog.TreeHash(size, l.reader())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	g.Origin, g.Size, g.Root = Origin, size, root
+	msg, err := g.Sign(l.signers...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return msg
+}

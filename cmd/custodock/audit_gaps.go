@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodock/custodock/audit"
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/console"
+	"github.com/custodock/custodock/device/profile"
+	"github.com/custodock/custodock/ingest"
+	"github.com/custodock/custodock/internal/durable"
+	"github.com/custodock/custodock/internal/message"
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/verify"
+)
+
+// gapsCall is what one look for gaps is asked.
+type gapsCall struct {
+	verifyCall
+	device, out string
+	size        int64
+}
+
+func (a *app) gapsCmd() *cobra.Command {
+	var c gapsCall
+	cmd := &cobra.Command{
+		Use:   "gaps [--device c017]",
+		Short: a.say("cmd.audit.gaps"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case c.size < 0:
+				return usagef("--size %d: a number of entries", c.size)
+			case c.key != "" && c.out != "":
+				return usagef("-o: only a dock signs, where nobody gives --key and --from")
+			}
+			if err := c.foreignOr(); err != nil {
+				return err
+			}
+			return a.gaps(cmd.Context(), c)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&c.device, "device", "", a.say("flag.gaps.device"))
+	fl.Int64Var(&c.size, "size", 0, a.say("flag.gaps.size"))
+	fl.StringVarP(&c.out, "output", "o", "", a.say("flag.gaps.output"))
+	a.foreignFlags(cmd, &c.verifyCall)
+	return cmd
+}
+
+// gaps looks, tells, and has the dock sign it where one was asked.
+func (a *app) gaps(ctx context.Context, c gapsCall) error {
+	found, head, err := a.gapsFrom(ctx, c)
+	if err != nil {
+		return err
+	}
+	size := c.size
+	if size == 0 {
+		size = head.Checkpoint.Size
+	}
+	note := ""
+	if c.key == "" {
+		err := a.with(ctx, false, func(desk console.Desk) (err error) {
+			note, err = desk.SignGaps(ctx, ingest.GapsRequest{Size: size, Device: c.device, Result: found.Result, Lines: found.Lines()})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if c.out != "" {
+		path, err := filepath.Abs(c.out)
+		if err == nil {
+			err = durable.WriteFile(path, []byte(note), 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", message.Safe(c.out), bare(err))
+		}
+	}
+	if err := a.printGaps(found, head.Checkpoint.Origin, size, note); err != nil {
+		return err
+	}
+	switch found.Result {
+	case audit.Complete:
+		return nil
+	case audit.Unknown:
+		return errUnsure
+	}
+	return errGaps
+}
+
+func (a *app) gapsFrom(ctx context.Context, c gapsCall) (audit.Findings, verify.Head, error) {
+	o, done, err := a.source(ctx, c.verifyCall)
+	if err != nil {
+		return audit.Findings{}, verify.Head{}, err
+	}
+	defer done()
+	return a.findGaps(ctx, o, c.device, c.size)
+}
+
+// findGaps looks through the first size entries of a log, all where size is 0.
+func (a *app) findGaps(ctx context.Context, o verify.Options, device string, size int64) (audit.Findings, verify.Head, error) {
+	profiles, err := profile.Load(configs.Devices(), a.cfg.Profiles)
+	if err != nil {
+		return audit.Findings{}, verify.Head{}, err
+	}
+	g := audit.NewGaps(profiles, device)
+	wanted := func(e manifest.Entry) bool { return (size == 0 || e.N < size) && g.Wants(e) }
+	head, err := verify.Read(ctx, o, wanted, func(e manifest.Entry, record []byte) error {
+		g.Take(e, record)
+		return nil
+	})
+	if err == nil && size > head.Checkpoint.Size {
+		err = fmt.Errorf("look through %d entries: the log has %d", size, head.Checkpoint.Size)
+	}
+	if err != nil {
+		return audit.Findings{}, head, err
+	}
+	for _, l := range g.DeviceLogs() {
+		content, err := deviceLog(ctx, o, l)
+		switch {
+		case ctx.Err() != nil:
+			return audit.Findings{}, head, ctx.Err()
+		case err != nil:
+			g.Unread(l)
+		default:
+			g.ReadLog(l, content)
+		}
+	}
+	return g.Findings(), head, nil
+}
+
+// deviceLog reads a device's own log out of the store, or from the dock where the
+// store has not got it yet.
+func deviceLog(ctx context.Context, o verify.Options, l audit.DeviceLog) ([]byte, error) {
+	if l.Size > audit.MaxDeviceLog {
+		return nil, errors.New("it is too large")
+	}
+	var in io.ReadCloser
+	in, err := o.Store.Open(ctx, store.Name(l.Digest), "")
+	if errors.Is(err, store.ErrNotExist) && o.Spool != "" {
+		in, err = os.Open(filepath.Join(o.Spool, l.Digest.String()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }()
+	content, err := io.ReadAll(io.LimitReader(in, audit.MaxDeviceLog+1))
+	if err == nil && clip.Digest(manifest.RecordDigest(content)) != l.Digest {
+		err = errors.New("it has other bytes than its name says")
+	}
+	return content, err
+}
