@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +126,33 @@ func TestEveryBitOfALog(t *testing.T) {
 	if err := s.check(); err != nil {
 		t.Error("after the last flip:", err)
 	}
+}
+
+// TestEveryBitOfAReceipt: no bit of a receipt or of a proof changes unseen. What the
+// code on a receipt carries is this text; internal/testbench/outside reads it.
+func TestEveryBitOfAReceipt(t *testing.T) {
+	l, r := docked(t)
+	mem := l.Memory()
+	f := verifytest.NewFlips(t)
+	for name, whole := range map[string][]byte{"receipt": l.Receipt(r, l.Size()), "proof": l.Proof(3)} {
+		path := filepath.Join(t.TempDir(), name)
+		write(t, path, whole)
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func() error { return runFile(t, mem, l.Key, path).err }
+		if err := check(); err != nil {
+			t.Fatal(err)
+		}
+		f.Each(name, whole, func(at int, b byte) {
+			if _, err := file.WriteAt([]byte{b}, int64(at)); err != nil {
+				t.Fatal(err)
+			}
+		}, check)
+		if err := errors.Join(check(), file.Close()); err != nil {
+			t.Error("after the last flip:", err)
+		}
+	}
+	f.Done()
 }
