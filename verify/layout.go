@@ -61,7 +61,7 @@ func laidOut(f io.ReaderAt, files []*zip.File, headers [][]byte, list int64) err
 // ends with all that follows it.
 func (l listed) stands(f io.ReaderAt, at, list int64) (end int64, ok bool) {
 	long := l.at - at
-	if long < localHeader || long > localHeader+2*(1<<16) || l.CompressedSize64 > uint64(list-l.at) {
+	if long < localHeader || long > localHeader+2*(1<<16) || l.at > list || l.CompressedSize64 > uint64(list-l.at) {
 		return 0, false
 	}
 	head := make([]byte, long)
