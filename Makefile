@@ -17,7 +17,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo -H env "PATH=$(PATH)" "GOFLAGS=$(G
 # The verifiers of others, and what compares them with ours: a module of its own.
 OUTSIDE := internal/testbench/outside
 
-.PHONY: build static run test test-usb check lint bench bench-guard sample clean install uninstall
+.PHONY: build static run test test-usb fuzz check lint bench bench-guard sample clean install uninstall
 
 # The dock's binary: with libusb, for cameras that speak PTP or MTP. Names and
 # users are looked up as in the static one.
@@ -50,6 +50,7 @@ test:
 	go vet ./...
 	@mkdir -p bin
 	$(ROOT) go test ./... -race -count=1 -timeout 40m -v 2>&1 | tee bin/test.log
+	go test ./verify ./bundle -run EveryBit -count=1 -timeout 20m -v 2>&1 | tee -a bin/test.log
 	cd $(OUTSIDE) && go vet ./... && go test ./... -race -count=1 -timeout 10m -v 2>&1 | tee -a ../../../bin/test.log
 	@if grep -E '^ *--- SKIP' bin/test.log; then echo 'tests were skipped' >&2; exit 1; fi
 
@@ -57,6 +58,11 @@ test:
 test-usb:
 	@tools/need.sh build usb
 	go test ./internal/testbench/qemu/... ./internal/testbench/usb -count=1 -timeout 15m -v
+
+# Each parser of what a verifier reads, for TIME each.
+fuzz:
+	@tools/need.sh build
+	tools/fuzz.sh $(or $(TIME),2m)
 
 # The fast part: under two minutes once the tools are built. The journeys of the
 # real binary and the shell verifier take longer and are in `make test`.

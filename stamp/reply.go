@@ -40,7 +40,7 @@ type timeStampResp struct {
 
 type contentInfo struct {
 	Type    asn1.ObjectIdentifier
-	Content signedData `asn1:"explicit,tag:0"`
+	Content asn1.RawValue // a signedData in tag 0
 }
 
 // signedData is that of CMS (RFC 5652).
@@ -49,7 +49,7 @@ type signedData struct {
 	Digests []pkix.AlgorithmIdentifier `asn1:"set"`
 	Content struct {
 		Type asn1.ObjectIdentifier
-		Info []byte `asn1:"explicit,tag:0"`
+		Info asn1.RawValue // an OCTET STRING in tag 0
 	}
 	Certs   asn1.RawValue `asn1:"optional,tag:0"`
 	CRLs    asn1.RawValue `asn1:"optional,tag:1"`
@@ -105,21 +105,27 @@ func Parse(reply []byte) (*Stamp, error) {
 		return nil, fmt.Errorf("%w: %w", errForm, err)
 	case len(rest) > 0:
 		return nil, fmt.Errorf("%w: bytes follow it", errForm)
-	case r.Status.Status < 0 || !r.Token.Type.Equal(oidSignedData) || !r.Token.Content.Content.Type.Equal(oidTSTInfo):
+	case r.Status.Status < 0 || !r.Token.Type.Equal(oidSignedData):
 		return nil, fmt.Errorf("%w: it holds no time stamp", errForm)
 	}
-	s, err := parseInfo(r.Token.Content.Content.Info)
+	signed, info, err := open(r.Token.Content)
 	if err != nil {
 		return nil, err
 	}
-	if s.certs, err = parseCerts(r.Token.Content.Certs); err != nil {
+	s, err := parseInfo(info)
+	if err != nil {
 		return nil, err
 	}
-	if len(r.Token.Content.Signers) != 1 {
-		return nil, fmt.Errorf("%w: it has %d signatures instead of one", errForm, len(r.Token.Content.Signers))
+	if s.certs, err = parseCerts(signed.Certs); err != nil {
+		return nil, err
 	}
-	signer := r.Token.Content.Signers[0]
-	if s.signer, err = signer.verify(s.certs, r.Token.Content.Content.Info); err != nil {
+	if len(signed.Signers) != 1 {
+		return nil, fmt.Errorf("%w: it has %d signatures instead of one", errForm, len(signed.Signers))
+	}
+	if s.signer, err = signed.Signers[0].verify(s.certs, info); err != nil {
+		return nil, err
+	}
+	if err := signed.form(); err != nil {
 		return nil, err
 	}
 	return s, forStamps(s.signer)

@@ -39,7 +39,7 @@ func hexOf(data []byte) string {
 }
 
 // reply has data stamped.
-func reply(t *testing.T, a *testbench.TSA, data []byte) []byte {
+func reply(t testing.TB, a *testbench.TSA, data []byte) []byte {
 	t.Helper()
 	r, err := stamp.NewRequest(data, "")
 	if err != nil {
@@ -52,7 +52,7 @@ func reply(t *testing.T, a *testbench.TSA, data []byte) []byte {
 	return a.Reply(der, "")
 }
 
-func timeOf(t *testing.T, tsr []byte) time.Time {
+func timeOf(t testing.TB, tsr []byte) time.Time {
 	t.Helper()
 	s, err := stamp.Parse(tsr)
 	if err != nil {

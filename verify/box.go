@@ -60,7 +60,8 @@ type archive struct {
 // twice in it or not below the one folder at the top, is a *MismatchError; so is
 // one whose files lie on each other, and would be read for as long as it likes.
 func openZip(f io.ReaderAt, size int64) (*archive, error) {
-	if err := modest(f, size); err != nil {
+	headers, list, err := modest(f, size)
+	if err != nil {
 		return nil, err
 	}
 	r, err := zip.NewReader(f, size)
@@ -88,11 +89,17 @@ func openZip(f io.ReaderAt, size int64) (*archive, error) {
 		a.files[name] = file
 		a.names = append(a.names, name)
 	}
-	return a, nil
+	if len(headers) != len(r.File) {
+		return nil, &MismatchError{Cause: "it is no whole zip: its list is read in two ways"}
+	}
+	return a, laidOut(f, r.File, headers, list)
 }
 
 // zipEnd is what the end of a zip says of its list.
-type zipEnd struct{ files, list, offset, at uint64 }
+type zipEnd struct {
+	files, list, offset, at uint64
+	parts                   bool // it speaks of more than one disk
+}
 
 // endOf reads the end of a zip where it has to be, with its part of 64 bits where
 // one is called for (APPNOTE 4.3.14 to 4.3.16).
@@ -108,6 +115,7 @@ func endOf(f io.ReaderAt, size int64) (e zipEnd, err error) {
 		return e, missing
 	}
 	e.files = uint64(binary.LittleEndian.Uint16(tail[at+10:]))
+	e.parts = string(tail[at+4:at+8]) != "\x00\x00\x00\x00" || string(tail[at+8:at+10]) != string(tail[at+10:at+12])
 	e.list, e.offset = uint64(binary.LittleEndian.Uint32(tail[at+12:])), uint64(binary.LittleEndian.Uint32(tail[at+16:]))
 	e.at = uint64(size) - uint64(len(tail)-at)
 	wide := e.files == 1<<16-1 || e.list == 1<<16-1 || e.list == 1<<32-1 || e.offset == 1<<32-1
@@ -127,34 +135,38 @@ func endOf(f io.ReaderAt, size int64) (e zipEnd, err error) {
 }
 
 // modest refuses a zip whose list would need too much memory, before it is read for
-// good: it is believed of nothing but its own headers how many there are.
-func modest(f io.ReaderAt, size int64) error {
+// good: it is believed of nothing but its own headers how many there are. It returns
+// these headers, and where the list begins.
+func modest(f io.ReaderAt, size int64) (headers [][]byte, at int64, err error) {
 	e, err := endOf(f, size)
 	switch {
 	case err != nil:
-		return err
+		return nil, 0, err
 	case e.files > MaxZipFiles || e.list > maxZipList:
-		return &MismatchError{Cause: fmt.Sprintf("a zip of %d files is not checked as it is: unpack it, and check the folder", e.files)}
+		return nil, 0, &MismatchError{Cause: fmt.Sprintf("a zip of %d files is not checked as it is: unpack it, and check the folder", e.files)}
 	case e.offset > uint64(size) || e.offset+e.list != e.at:
-		return &MismatchError{Cause: "it is no whole zip: its list is not where its end says"}
+		return nil, 0, &MismatchError{Cause: "it is no whole zip: its list is not where its end says"}
 	}
 	list := make([]byte, e.list)
 	if _, err := f.ReadAt(list, int64(e.offset)); err != nil && err != io.EOF {
-		return err
+		return nil, 0, err
 	}
-	const header = 46
-	files := uint64(0)
-	for ; len(list) >= header && string(list[:4]) == "PK\x01\x02"; files++ {
-		rest := header
+	for len(list) >= centralHeader && string(list[:4]) == "PK\x01\x02" {
+		rest := centralHeader
 		for _, at := range []int{28, 30, 32} { // lengths of name, extra field and comment
 			rest += int(binary.LittleEndian.Uint16(list[at:]))
 		}
+		e.parts = e.parts || list[34] != 0 || list[35] != 0
+		headers = append(headers, list[:centralHeader])
 		list = list[min(rest, len(list)):]
 	}
-	if files != e.files || len(list) > 0 {
-		return &MismatchError{Cause: fmt.Sprintf("it is no whole zip: its list has not the %d files that its end says", e.files)}
+	switch {
+	case uint64(len(headers)) != e.files || len(list) > 0:
+		return nil, 0, &MismatchError{Cause: fmt.Sprintf("it is no whole zip: its list has not the %d files that its end says", e.files)}
+	case e.parts:
+		return nil, 0, &MismatchError{Cause: "it is no whole zip: it says that it is one part of several"}
 	}
-	return nil
+	return headers, int64(e.offset), nil
 }
 
 func (a *archive) open(name string) (io.ReadCloser, error) {

@@ -79,6 +79,8 @@ func (r *run) open(ctx context.Context) (err error) {
 		return ctx.Err()
 	case err != nil:
 		r.report.add(path, "%s", unreadable(err))
+	case len(published) == 0: // nothing to compare
+		r.report.add(path, "is empty")
 	}
 	r.published = string(published)
 	return nil

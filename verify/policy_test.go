@@ -18,7 +18,7 @@ import (
 )
 
 // witnessesOf makes two witnesses, and a policy that wants both.
-func witnessesOf(t *testing.T) (*manifest.Policy, []*manifest.Cosigner) {
+func witnessesOf(t testing.TB) (*manifest.Policy, []*manifest.Cosigner) {
 	t.Helper()
 	var b strings.Builder
 	var all []*manifest.Cosigner

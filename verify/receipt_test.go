@@ -16,7 +16,7 @@ import (
 
 // docked is a log with a docking of two clips among another docking's, and what
 // its dock could say of it.
-func docked(t *testing.T) (*verifytest.Log, manifest.Receipt) {
+func docked(t testing.TB) (*verifytest.Log, manifest.Receipt) {
 	t.Helper()
 	l := verifytest.New(t, t.TempDir())
 	l.Append("log.started", manifest.Object{"key": l.Key}, nil)

@@ -20,9 +20,7 @@ func (a *app) logCmd() *cobra.Command {
 		a.logBytes("entry N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
 			return d.Entry(ctx, args[0])
 		}),
-		a.logBytes("prove N|CLIP", cobra.ExactArgs(1), func(ctx context.Context, d console.Desk, args []string) ([]byte, error) {
-			return d.Prove(ctx, args[0])
-		}),
+		a.proveCmd(),
 		a.logStampCmd(),
 		a.followCmd(),
 		a.recoverCmd(),
