@@ -290,19 +290,19 @@ func (w *writer) writeClips(ctx context.Context) error {
 	copies, copying := errgroup.WithContext(ctx)
 	copies.SetLimit(w.bag.box.together())
 	for _, e := range w.entries {
-		if w.takes(e) && copying.Err() == nil {
+		if w.takes(e) {
 			copies.Go(func() error { return w.writeClip(copying, e) })
 		}
 	}
-	if err := copies.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err() // some may not have begun
+	return copies.Wait()
 }
 
 // writeClip copies the object of a clip, or of what was made from one, hashing it
 // on the way.
 func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err // given up before this one was begun
+	}
 	digest, err := clipDigest(e)
 	if err != nil {
 		return err
