@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/hash"
@@ -19,25 +20,27 @@ const (
 	dirPerm  = 0o700
 )
 
-// copyBuffers are what a package holds in memory of the file it copies.
-const copyBuffers = 8
+// copyBuffers are what a package holds in memory of a file it copies.
+const copyBuffers = 6
 
 // bag is a BagIt bag being written.
 type bag struct {
 	box     box
-	payload map[string]clip.Digest
 	tags    map[string]clip.Digest
-	bytes   int64 // of the payload
 	buffers *hash.Pool
+
+	mu      sync.Mutex // copies run side by side
+	payload map[string]clip.Digest
+	bytes   int64 // of the payload
 }
 
 func newBag(b box) *bag {
-	return &bag{box: b, payload: map[string]clip.Digest{}, tags: map[string]clip.Digest{}, buffers: hash.NewPool(copyBuffers)}
+	return &bag{box: b, payload: map[string]clip.Digest{}, tags: map[string]clip.Digest{}, buffers: hash.NewPool(copyBuffers * b.together())}
 }
 
-// write adds a tag file.
+// write adds a tag file. It is for one goroutine, when no copy runs.
 func (b *bag) write(name string, data []byte, perm os.FileMode) error {
-	f, err := b.box.create(name, perm)
+	f, err := b.box.create(name, perm, int64(len(data)))
 	if err != nil {
 		return err
 	}
@@ -46,16 +49,22 @@ func (b *bag) write(name string, data []byte, perm os.FileMode) error {
 	return f.done(err)
 }
 
-// copy adds a payload file and returns what it hashes to.
-func (b *bag) copy(ctx context.Context, name string, in io.Reader) (hash.Sum, error) {
-	f, err := b.box.create(name, filePerm)
+// copy adds a payload file that is said to have so many bytes, and returns what those
+// hash to that were written.
+func (b *bag) copy(ctx context.Context, name string, in io.Reader, size int64) (hash.Sum, error) {
+	f, err := b.box.create(name, filePerm, size)
 	if err != nil {
 		return hash.Sum{}, err
 	}
 	sum, err := hash.Copy(ctx, f, in, b.buffers, false)
+	if err := f.done(err); err != nil {
+		return hash.Sum{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.payload[name] = sum.SHA256
 	b.bytes += sum.Size
-	return sum, f.done(err)
+	return sum, nil
 }
 
 // finish writes what BagIt asks for (RFC 8493, section 2), the list of tag

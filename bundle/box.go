@@ -18,8 +18,10 @@ import (
 // box is what the files of a package are put into: a folder or a zip. It stands
 // beside its place under another name until finish has made it durable.
 type box interface {
-	// create begins a file; only one is open at a time.
-	create(name string, perm os.FileMode) (part, error)
+	// create begins a file that will have about size bytes, 0 where nobody knows.
+	create(name string, perm os.FileMode, size int64) (part, error)
+	// together is how many files may be open at a time, from as many goroutines.
+	together() int
 	// local is where a finished file lies on its own, "" where it does not.
 	local(name string) string
 	// finish gives the package its name. After an error there is none.
@@ -31,7 +33,7 @@ type box interface {
 // part is a file being written.
 type part interface {
 	io.Writer
-	// done ends the file after err, its bytes durable where err is nil.
+	// done ends the file after err; finish makes its bytes durable.
 	done(err error) error
 }
 
@@ -85,93 +87,4 @@ func (o Options) openBox(at time.Time) (box, error) {
 		return newZip(path, at)
 	}
 	return newFolder(path)
-}
-
-// folder is a package in a folder.
-type folder struct {
-	path, temp string
-	made       map[string]bool
-	finished   bool
-}
-
-func newFolder(path string) (*folder, error) {
-	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".unfinished-")
-	if err != nil {
-		return nil, err
-	}
-	return &folder{path: path, temp: temp, made: map[string]bool{temp: true}}, nil
-}
-
-func (f *folder) local(name string) string { return filepath.Join(f.temp, filepath.FromSlash(name)) }
-
-func (f *folder) create(name string, perm os.FileMode) (part, error) {
-	path := f.local(name)
-	if dir := filepath.Dir(path); !f.made[dir] {
-		if err := os.MkdirAll(dir, dirPerm); err != nil {
-			return nil, err
-		}
-		for at := dir; !f.made[at]; at = filepath.Dir(at) {
-			f.made[at] = true
-		}
-	}
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return nil, err
-	}
-	return &filePart{early{File: out}}, nil
-}
-
-func (f *folder) finish() error {
-	for dir := range f.made {
-		if err := durable.SyncDir(dir); err != nil {
-			return err
-		}
-	}
-	// An empty folder that has the name gives way; os.Rename would refuse it.
-	if err := unix.Rename(f.temp, f.path); err != nil {
-		return &os.LinkError{Op: "rename", Old: f.temp, New: f.path, Err: err}
-	}
-	f.finished = true
-	return durable.SyncDir(filepath.Dir(f.path))
-}
-
-func (f *folder) discard() {
-	if !f.finished {
-		_ = os.RemoveAll(f.temp)
-	}
-}
-
-// filePart is a file of a folder.
-type filePart struct{ early }
-
-func (p *filePart) done(err error) error {
-	if err == nil {
-		err = p.Sync()
-	}
-	if err2 := p.Close(); err == nil {
-		err = err2
-	}
-	return err
-}
-
-// earlyEvery is the number of bytes after which the kernel is asked to write.
-const earlyEvery = 8 << 20
-
-// early is a file whose bytes go to the disk while more come, so that the sync
-// at its end finds little left to do.
-type early struct {
-	*os.File
-	written, asked int64
-}
-
-// Write implements io.Writer.
-func (e *early) Write(p []byte) (int, error) {
-	n, err := e.File.Write(p)
-	e.written += int64(n)
-	if e.written-e.asked >= earlyEvery {
-		// Only a hint; the sync is what counts.
-		_ = unix.SyncFileRange(int(e.Fd()), e.asked, e.written-e.asked, unix.SYNC_FILE_RANGE_WRITE)
-		e.asked = e.written
-	}
-	return n, err
 }

@@ -234,12 +234,10 @@ func (w *writer) takes(e manifest.Entry) bool {
 
 // fill writes everything but the certificate and the lists.
 func (w *writer) fill(ctx context.Context) error {
+	if err := w.writeClips(ctx); err != nil {
+		return err
+	}
 	for _, e := range w.entries {
-		if w.takes(e) {
-			if err := w.writeClip(ctx, e); err != nil {
-				return err
-			}
-		}
 		if err := w.writeEntry(e); err != nil {
 			return err
 		}
@@ -287,9 +285,24 @@ func (w *writer) writeEntry(e manifest.Entry) error {
 	return nil
 }
 
+// writeClips copies as many objects at a time as the box takes.
+func (w *writer) writeClips(ctx context.Context) error {
+	copies, copying := errgroup.WithContext(ctx)
+	copies.SetLimit(w.bag.box.together())
+	for _, e := range w.entries {
+		if w.takes(e) {
+			copies.Go(func() error { return w.writeClip(copying, e) })
+		}
+	}
+	return copies.Wait()
+}
+
 // writeClip copies the object of a clip, or of what was made from one, hashing it
 // on the way.
 func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err // given up before this one was begun
+	}
 	digest, err := clipDigest(e)
 	if err != nil {
 		return err
@@ -302,7 +315,7 @@ func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 		return fmt.Errorf("read object of %s: %w", e.Name(), err)
 	}
 	defer func() { _ = in.Close() }()
-	sum, err := w.bag.copy(ctx, w.files[e.Name()], in)
+	sum, err := w.bag.copy(ctx, w.files[e.Name()], in, in.Info().Size)
 	if err == nil && sum.SHA256 != digest {
 		err = &verify.MismatchError{Cause: fmt.Sprintf("%s: its object has other bytes than its name says", e.Name())}
 	}

@@ -41,7 +41,9 @@ func newZip(path string, at time.Time) (*zipped, error) {
 
 func (z *zipped) local(string) string { return "" }
 
-func (z *zipped) create(name string, perm os.FileMode) (part, error) {
+func (z *zipped) together() int { return 1 }
+
+func (z *zipped) create(name string, perm os.FileMode, _ int64) (part, error) {
 	if z.files++; z.files > verify.MaxZipFiles {
 		return nil, fmt.Errorf("a zip of more than %d files: leave out --zip", verify.MaxZipFiles)
 	}

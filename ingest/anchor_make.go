@@ -144,8 +144,8 @@ func (s *Station) cosign(ctx context.Context, size int64, note []byte) (msg []by
 	if err != nil {
 		s.logger.Warn("cosign", "stage", "anchor", "size", size, "err", err)
 	}
-	if errors.Is(err, manifest.ErrUnwitnessed) {
-		lacking = err
+	if errors.Is(err, manifest.ErrUnwitnessed) || err != nil && len(more) == 0 {
+		lacking = err // also where nobody could be asked at all
 	}
 	if len(more) <= len(note) || !bytes.HasPrefix(more, note) {
 		return note, lacking

@@ -148,6 +148,7 @@ func (s *Station) uncosigned() bool {
 func (s *Station) Cosign(ctx context.Context, size int64, note []byte) ([]byte, error) {
 	client, err := s.witnesses()
 	if err != nil {
+		s.judgeWitnesses()
 		return nil, fmt.Errorf("cosign %d entries: %w", size, err)
 	}
 	cosigned, err := client.Cosign(ctx, size, note, func(old int64) (tlog.TreeProof, error) { return s.ledger.ProveFrom(old, size) })

@@ -132,6 +132,10 @@ func (s *Station) checkCosigned(msg []byte) (manifest.Checkpoint, error) {
 // stops no work: an answer that refuses is signed by nobody, and whoever stands
 // between could stop a dock with one.
 func (s *Station) judgeWitnesses() {
+	if err := checkWitnesses(s.conf().Witnesses); err != nil { // it was well when it came into force
+		s.alarms.raise("witness_silent", fmt.Errorf("nobody can be asked to cosign the log: %w: put the file back", err), s.now(), printable(err.Error()))
+		return
+	}
 	v, err := s.cosignedSo()
 	if err != nil {
 		s.logger.Error("look at what witnesses said", "stage", "witness", "err", err)

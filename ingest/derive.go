@@ -86,7 +86,7 @@ func (s *Station) derive(ctx context.Context, r DeriveRequest, of row) (int64, e
 	if !before.Mode().IsRegular() {
 		return 0, fmt.Errorf("%s is no file", printable(r.Name))
 	}
-	out, err := s.spool.create(before.Size())
+	out, err := s.spoolFor(ctx, before.Size())
 	if err != nil {
 		return 0, err
 	}
@@ -117,6 +117,19 @@ func (s *Station) derive(ctx context.Context, r DeriveRequest, of row) (int64, e
 		s.letGo(d, err)
 	}
 	return n, err
+}
+
+// spoolFor opens a spool file of so many bytes. On a full disk what is only kept goes
+// first, as it does for a camera's clip; a person is there to be told, so nothing waits.
+func (s *Station) spoolFor(ctx context.Context, size int64) (*spoolFile, error) {
+	f, err := s.spool.create(size)
+	if !errors.Is(err, ErrFull) {
+		return f, err
+	}
+	if err := s.makeRoom(ctx, size); err != nil {
+		return nil, err
+	}
+	return s.spool.create(size)
 }
 
 // settled refuses a file that changed while it was read.

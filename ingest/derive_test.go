@@ -14,7 +14,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/hash"
+	"github.com/custodock/custodock/internal/testbench"
 )
 
 // derived enters content as made from a clip.
@@ -215,4 +217,23 @@ func TestDerivedIsAdopted(t *testing.T) {
 		d, err := s.Show(context.Background(), of)
 		return err == nil && len(d.Derived) == 1 && d.Derived[0].Entry == made.Entry && len(d.Derived[0].Stores) == len(o.Config.Stores)
 	})
+}
+
+// TestDeriveMakesRoom: on a full disk clips that are only kept make room for what is
+// derived, as they do for a camera.
+func TestDeriveMakesRoom(t *testing.T) {
+	disk, o := onDisk(t, 64)
+	o.Config.Stores = append(o.Config.Stores, storeAt("file://"+filepath.Join(t.TempDir(), "archive")))
+	o.Config.Keep = configs.Keep{Days: 3, Percent: 99}
+	s := openStation(t, o)
+	cam := t.TempDir()
+	files := testbench.Clips(t, cam, 3, 6<<20, 7)
+	_, results := take(t, s, cam, clip.Tags{})
+	disk.Fill(3 << 20)
+	if err := s.spool.room(8 << 20); !errors.Is(err, ErrFull) {
+		t.Fatalf("there is room: %v", err)
+	}
+	if _, err := derived(t, s, results[files[0].Name].Clip, strings.Repeat("x", 8<<20), nil); err != nil {
+		t.Error(err)
+	}
 }

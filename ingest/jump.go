@@ -27,6 +27,8 @@ type steadiness struct {
 	ahead  time.Duration // of the clock before the time since boot
 	synced bool
 	jumped time.Duration // time since boot at the last jump, 0 for none
+
+	owed []manifest.Draft // entries that the log did not take yet, the oldest first
 }
 
 // sinceBoot is CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody
@@ -58,7 +60,7 @@ func (s *Station) judgeJumps(ctx context.Context) {
 	}
 	now, up, synced := s.now(), boot(), s.clock().Synced
 	was := s.steady
-	s.steady = steadiness{known: true, ahead: now.Sub(time.Unix(0, 0)) - up, synced: synced, jumped: was.jumped}
+	s.steady = steadiness{known: true, ahead: now.Sub(time.Unix(0, 0)) - up, synced: synced, jumped: was.jumped, owed: was.owed}
 	var by time.Duration
 	switch {
 	case was.known:
@@ -68,34 +70,46 @@ func (s *Station) judgeJumps(ctx context.Context) {
 	}
 	if by.Abs() >= jumpLeast {
 		s.steady.jumped = max(up, 1)
-		s.jumpedBy(ctx, now, by)
+		s.jumpedBy(now, by)
 	}
 	if was.known && synced != was.synced {
-		s.enterClock(ctx, manifest.Draft{Type: "clock.changed", Actor: "dock", Fields: manifest.Object{"synced": synced}})
+		s.steady.owed = append(s.steady.owed, manifest.Draft{Type: "clock.changed", Actor: "dock", Fields: manifest.Object{"synced": synced}})
 	}
+	s.payClock(ctx)
 	if s.steady.jumped != 0 && up-s.steady.jumped >= jumpShown {
 		s.alarms.clear("clock_jumped")
 	}
 }
 
-func (s *Station) jumpedBy(ctx context.Context, now time.Time, by time.Duration) {
+func (s *Station) jumpedBy(now time.Time, by time.Duration) {
 	seconds := fmt.Sprintf("%+.1f s", by.Seconds())
 	from, to := formatTime(now.Add(-by)), formatTime(now)
 	s.alarms.clear("clock_jumped") // each is told of
 	s.alarms.raise("clock_jumped", fmt.Errorf("the dock's clock jumped by %s, from %s to %s: see who or what set it", seconds, from, to), now, seconds)
-	s.enterClock(ctx, manifest.Draft{Type: "clock.jumped", Actor: "dock", Fields: manifest.Object{
+	s.steady.owed = append(s.steady.owed, manifest.Draft{Type: "clock.jumped", Actor: "dock", Fields: manifest.Object{
 		"from": from, "to": to, "ms": by.Milliseconds(),
 	}})
 }
 
-func (s *Station) enterClock(ctx context.Context, d manifest.Draft) {
+// payClock enters what became of the dock's clock, in its order. What the log does
+// not take, since its disk is full for instance, is tried again at the next look.
+func (s *Station) payClock(ctx context.Context) {
+	owed := s.steady.owed
+	if len(owed) == 0 {
+		return
+	}
 	err := s.commit(ctx, func(tx *ledger.Tx) error {
-		_, err := s.append(tx, d)
-		return err
+		for _, d := range owed {
+			if _, err := s.append(tx, d); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		s.logger.Error("enter what became of the dock's clock", "stage", "clock", "err", err)
 		return
 	}
+	s.steady.owed = nil
 	s.markDirty()
 }

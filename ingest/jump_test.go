@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,6 +78,38 @@ func TestClockJumps(t *testing.T) {
 	pass(time.Hour, time.Hour)
 	if _, stands := s.alarms.stands("clock_jumped"); stands || len(clockEntries(t, s)) != len(want) {
 		t.Errorf("%v", clockEntries(t, s))
+	}
+}
+
+// TestClockJumpIsOwed: what the log does not take at once is entered later, once and
+// in its order.
+func TestClockJumpIsOwed(t *testing.T) {
+	o, clock, up := testOptions(t), evening(), &hands{t: time.Unix(1000, 0)}
+	o.Now, o.sinceBoot = clock.now, up.up
+	s := openStation(t, o)
+	s.judgeJumps(t.Context())
+	refused, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, by := range []time.Duration{time.Hour, -time.Minute} {
+		clock.move(by)
+		s.judgeJumps(refused)
+	}
+	if got := clockEntries(t, s); got != nil {
+		t.Fatalf("the fault did not fire: %v", got)
+	}
+	for range 2 {
+		s.judgeJumps(t.Context())
+	}
+	got := clockEntries(t, s)
+	if len(got) != 2 || got[0]["ms"] != int64(3_600_000) || got[1]["ms"] != int64(-60_000) {
+		t.Errorf("%v", got)
+	}
+	clock.move(time.Hour)
+	s.judgeJumps(refused)
+	o.ticks = make(chan time.Time)
+	s.o.ticks = o.ticks
+	if err := s.watch(refused); err == nil || len(clockEntries(t, s)) != 3 {
+		t.Errorf("%v: %v", err, clockEntries(t, s))
 	}
 }
 

@@ -170,6 +170,9 @@ func (s *Station) publishTo(ctx context.Context, c *central) error {
 	err := s.ready(ctx, c)
 	if err == nil {
 		err = c.use(func(st store.Store) error {
+			// Files of anchors that its checkpoint covers already go before the one that
+			// shows their entries; what this does not get there is tried again behind it.
+			_ = s.showAnchors(ctx, c, st)
 			if err := s.ledger.Publish(ctx, c.name, shelf{st}); err != nil {
 				return errors.Join(err, s.showEndorsements(ctx, c, st))
 			}

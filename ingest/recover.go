@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
 	"github.com/custodock/custodock/store"
@@ -23,13 +19,15 @@ import (
 type RecoverOptions struct {
 	New bool
 	Old string
+
+	CredentialRemoved bool // a person says that the service manager hands the old key over no more
 }
 
 // Recover brings a dock back to work whose state a store contradicts. It
 // returns the verifier key that is in force afterwards.
 func Recover(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 	if r.New {
-		return startLinked(ctx, o, r.Old)
+		return startLinked(ctx, o, r)
 	}
 	o.recovering, o.Create = true, true
 	s, err := Open(ctx, o)
@@ -84,11 +82,15 @@ func (s *Station) adopt(ctx context.Context) error {
 
 // startLinked sets the old state aside, whole, and begins a new log that names
 // the old one's last published checkpoint.
-func startLinked(ctx context.Context, o Options, old string) (string, error) {
+func startLinked(ctx context.Context, o Options, r RecoverOptions) (string, error) {
 	if err := o.keyring().replaceable(); err != nil {
 		return "", fmt.Errorf("recover: %w", err)
 	}
+	old := r.Old
 	lock, err := prepare(o.State, true)
+	if err == nil && !r.CredentialRemoved && hadCredential(o.State) {
+		err = fmt.Errorf("recover: %w", errHadCredential)
+	}
 	if err == nil && old == "" {
 		old, err = ownLog(o)
 	}
@@ -176,41 +178,6 @@ func checkpointIn(ctx context.Context, st store.Store, log string) (manifest.Che
 		return manifest.Checkpoint{}, err
 	}
 	return manifest.OpenCheckpoint(b, v.Name(), v)
-}
-
-// setAside moves key, database, spool and endorsements of the log that ended under ended/,
-// where its unpublished entries, its key and its waiting clips stay. The key
-// goes first: without it nobody can sign a second history of that log.
-func setAside(state, keyPath, old string) error {
-	if keyPath == "" {
-		keyPath = filepath.Join(state, "key")
-	}
-	aside := filepath.Join(state, "ended", old)
-	if err := durable.MkdirAll(aside, 0o700); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(keyPath)
-	if err == nil {
-		err = durable.WriteFile(filepath.Join(aside, "key"), b, 0o600) // perhaps on another disk
-	}
-	if err == nil {
-		err = os.Remove(keyPath)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := durable.SyncDir(filepath.Dir(keyPath)); err != nil {
-		return err
-	}
-	// The database last: as long as it is there without a key nothing else is begun
-	// here, and the next attempt finds the log's name in it.
-	for _, name := range []string{"spool", "endorsement", "state.db"} {
-		err := os.Rename(filepath.Join(state, name), filepath.Join(aside, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return errors.Join(durable.SyncDir(aside), durable.SyncDir(state))
 }
 
 // link enters what the stores last showed of the old log.

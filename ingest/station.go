@@ -231,6 +231,9 @@ func (s *Station) open(ctx context.Context) error {
 	if err := s.begin(ctx, id); err != nil {
 		return err
 	}
+	if err := s.noteCredential(); err != nil {
+		return err
+	}
 	return s.openSpool()
 }
 

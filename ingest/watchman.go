@@ -40,6 +40,7 @@ func (s *Station) watch(ctx context.Context) error {
 		select {
 		case <-ticks:
 		case <-ctx.Done():
+			s.payClock(context.WithoutCancel(ctx)) // the next process knows nothing of it
 			return ctx.Err()
 		}
 	}

@@ -109,5 +109,6 @@ func (a *app) recoverCmd() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.New, "new", false, a.say("flag.new"))
 	cmd.Flags().StringVar(&o.Old, "old", "", a.say("flag.old"))
+	cmd.Flags().BoolVar(&o.CredentialRemoved, "credential-removed", false, a.say("flag.credential"))
 	return cmd
 }

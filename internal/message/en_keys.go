@@ -15,6 +15,7 @@ var englishKeys = map[string]string{
 	"flag.authority.dir":     "folder `DIR` that holds the authority's key and what it signed",
 	"flag.authority.name":    "`NAME` of the authority, such as county.example; fixed from then on",
 	"flag.authority.key":     "verifier key `VKEY` of the authority: refuse what it did not sign",
+	"flag.credential":        "the unit of the service loads the old key no more",
 	"flag.role":              "what the key signs as: `ROLE` dock, witness or tsa",
 	"flag.valid.from":        "first `DATE` it is for: a day in UTC, or a moment",
 	"flag.valid.until":       "last `DATE` it is for",

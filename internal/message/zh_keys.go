@@ -15,6 +15,7 @@ var chineseKeys = map[string]string{
 	"flag.authority.dir":     "存放主管机关密钥及其签署内容的文件夹 `DIR`",
 	"flag.authority.name":    "主管机关名称 `NAME`，如 county.example，此后不可更改",
 	"flag.authority.key":     "主管机关的验证公钥 `VKEY`：拒绝不是它签署的内容",
+	"flag.credential":        "服务单元已不再载入旧密钥",
 	"flag.role":              "该公钥的用途 `ROLE`：dock、witness 或 tsa",
 	"flag.valid.from":        "有效期首日 `DATE`：UTC 日期，或时刻",
 	"flag.valid.until":       "有效期末日 `DATE`",

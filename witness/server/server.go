@@ -65,7 +65,7 @@ type Witness struct {
 	logs  map[string][]note.Verifier // by origin
 	db    *bbolt.DB
 	mux   *http.ServeMux
-	busy  chan struct{} // a token for each request under way
+	turns turns
 	grown chan struct{} // a log was cosigned
 
 	journaling sync.Mutex
@@ -75,7 +75,6 @@ type Witness struct {
 }
 
 const (
-	maxBusy  = 32
 	dbName   = "witness.db"
 	lockWait = 200 * time.Millisecond
 )
@@ -88,7 +87,7 @@ func Open(o Options) (*Witness, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Witness{o: o, logs: map[string][]note.Verifier{}, mux: http.NewServeMux(), busy: make(chan struct{}, maxBusy), broken: make(chan struct{}), grown: make(chan struct{}, 1)}
+	w := &Witness{o: o, logs: map[string][]note.Verifier{}, mux: http.NewServeMux(), broken: make(chan struct{}), grown: make(chan struct{}, 1)}
 	for _, vkey := range o.Logs {
 		v, err := manifest.ParseKey(vkey)
 		if err != nil {
@@ -218,14 +217,13 @@ func (w *Witness) Watched() int { return len(w.logs) }
 
 // ServeHTTP answers add-checkpoint, and shows people what there is.
 func (w *Witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	select {
-	case w.busy <- struct{}{}:
-		defer func() { <-w.busy }()
-	default:
+	client := clientOf(r)
+	if !w.turns.take(client) {
 		rw.Header().Set("Retry-After", "1")
 		http.Error(rw, "too many requests at once", http.StatusServiceUnavailable)
 		return
 	}
+	defer w.turns.give(client)
 	w.mux.ServeHTTP(rw, r)
 }
 

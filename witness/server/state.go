@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,14 +18,9 @@ import (
 )
 
 var (
-	headBucket = []byte("head") // origin to Head
-	// evidenceBucket has signed checkpoints that were refused, by origin, event,
-	// size and root.
-	evidenceBucket = []byte("evidence")
+	headBucket     = []byte("head")     // origin to Head
+	evidenceBucket = []byte("evidence") // see evidence.go
 )
-
-// maxEvidence bounds what is kept of each log and kind; a handful is enough.
-const maxEvidence = 100
 
 // Head is the newest checkpoint that was cosigned of a log.
 type Head struct {
@@ -81,7 +75,7 @@ func (w *Witness) remember(req witness.Request, c manifest.Checkpoint, at time.T
 		case "":
 			return errUnchanged
 		case Cosigned:
-			err = putHead(tx, c, req.Checkpoint, at)
+			err = errors.Join(putHead(tx, c, req.Checkpoint, at), dropProved(tx, event))
 		default:
 			err = keepEvidence(tx, event, req.Checkpoint, head)
 		}
@@ -167,31 +161,4 @@ func headOf(tx *bbolt.Tx, origin string) (h Head, root tlog.Hash, err error) {
 		return Head{}, root, fmt.Errorf("what is known of %s: %w: restore the state from a backup that is as new, or begin a new witness", origin, err)
 	}
 	return h, root, nil
-}
-
-// keepEvidence keeps a signed checkpoint that does not extend what was cosigned;
-// errUnchanged when it is known, or when there is enough of its kind.
-func keepEvidence(tx *bbolt.Tx, e Event, msg []byte, head Head) error {
-	b := tx.Bucket(evidenceBucket)
-	prefix := fmt.Appendf(nil, "%s\x00%s\x00", e.Log, e.Event)
-	key := fmt.Appendf(bytes.Clone(prefix), "%d %s", e.Size, e.Root)
-	if count(tx, e.Log, e.Event) >= maxEvidence || b.Get(key) != nil {
-		return errUnchanged
-	}
-	if e.Event == Forked { // the proof is both: what was cosigned goes on growing
-		if err := b.Put(fmt.Appendf(nil, "%s\x00%s-from\x00%d %s", e.Log, e.Event, head.Size, head.Root), head.Checkpoint); err != nil {
-			return err
-		}
-	}
-	return b.Put(key, msg)
-}
-
-// count is how many checkpoints of a kind are kept of a log.
-func count(tx *bbolt.Tx, origin, event string) (n int) {
-	prefix := fmt.Appendf(nil, "%s\x00%s\x00", origin, event)
-	cur := tx.Bucket(evidenceBucket).Cursor()
-	for k, _ := cur.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cur.Next() {
-		n++
-	}
-	return n
 }
