@@ -186,7 +186,7 @@ func zipTo(t testing.TB, p full) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := z.create(name, filePerm)
+		out, err := z.create(name, filePerm, int64(len(data)))
 		if err == nil {
 			_, err = out.Write(data)
 		}
