@@ -156,9 +156,12 @@ func modest(f io.ReaderAt, size int64) (headers [][]byte, at int64, err error) {
 		for _, at := range []int{28, 30, 32} { // lengths of name, extra field and comment
 			rest += int(binary.LittleEndian.Uint16(list[at:]))
 		}
+		if rest > len(list) { // it would go on into the end
+			break
+		}
 		e.parts = e.parts || list[34] != 0 || list[35] != 0
 		headers = append(headers, list[:centralHeader])
-		list = list[min(rest, len(list)):]
+		list = list[rest:]
 	}
 	switch {
 	case uint64(len(headers)) != e.files || len(list) > 0:

@@ -61,6 +61,12 @@ func TestModestZip(t *testing.T) {
 			t.Error(name, a, err)
 		}
 	}
+	// The last header says that its comment goes on into the end.
+	beyond := bytes.Clone(whole)
+	beyond[bytes.LastIndex(beyond, []byte("PK\x01\x02"))+32] = 1
+	if a, err := openZip(bytes.NewReader(beyond), int64(len(beyond))); !errors.Is(err, ErrMismatch) {
+		t.Error("beyond the list", a, err)
+	}
 	// The second file is where the first is, with all that follows it.
 	over := bytes.Clone(whole)
 	for at := bytes.Index(over, []byte("PK\x01\x02")); at >= 0; {
