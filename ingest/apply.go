@@ -100,19 +100,14 @@ func (c catalog) applyTagged(e manifest.Entry, record []byte) error {
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return fmt.Errorf("read record of entry %d: %w", e.N, err)
 	}
-	n, err := parseClip(e.Log, e.Fields.Str("clip"))
-	if err != nil {
-		return err
-	}
-	r, err := c.clip(n)
-	if err != nil {
-		return unknown(e, n, err)
-	}
-	if slices.Contains(r.Entries, e.N) {
-		return nil // adopted before, in a run that did not end
-	}
-	r.Tags, r.Entries = tag.Merge(r.Tags, rec.Tags), append(r.Entries, e.N)
-	return c.putClip(r)
+	return c.changeNamed(e, func(n int64) error {
+		r, err := c.clip(n)
+		if err != nil {
+			return err
+		}
+		r.Tags = tag.Merge(r.Tags, rec.Tags)
+		return c.put(clipBucket, key(n), r.facts) // its fate follows
+	})
 }
 
 func (c catalog) applyStored(e manifest.Entry) error {

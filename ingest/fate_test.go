@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/custodock/custodock/manifest"
@@ -44,14 +45,15 @@ func TestOlderRow(t *testing.T) {
 			return err
 		}
 		knows("stored once more", 2, 4)
-		r, err := c.clip(7)
+		err = c.apply(manifest.Entry{Log: s.log, N: 14, Type: "clip.tagged", Fields: manifest.Object{"clip": clipName(s.log, 7)}}, []byte(`{"tags":{"cases":["A-1"]}}`))
 		if err != nil {
 			return err
 		}
-		if err := c.putClip(r); err != nil {
-			return err
+		knows("tagged", 2, 5)
+		r, err := c.clip(7)
+		if !slices.Equal(r.Tags.Cases, []string{"A-1"}) {
+			t.Errorf("tags: %+v", r.Tags)
 		}
-		knows("written anew", 2, 4)
-		return nil
+		return err
 	}))
 }
