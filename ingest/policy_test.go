@@ -10,19 +10,26 @@ import (
 	"github.com/custodock/custodock/configs"
 )
 
+// policed has s want one's cosignature by a policy file.
+func policed(t *testing.T, s *Station, one configs.Witness) (path, text string) {
+	t.Helper()
+	text, err := policyText(configs.Witnesses{List: []configs.Witness{one}})
+	okay(t, err)
+	path = filepath.Join(t.TempDir(), "policy")
+	write(t, path, text)
+	cfg := *s.conf()
+	cfg.Witnesses = configs.Witnesses{Policy: path}
+	okay(t, s.Reconfigure(t.Context(), cfg, configFile(t, path)))
+	return path, text
+}
+
 // TestPolicyGone: a policy file that goes while the dock runs calls a person, and an
 // idle dock has no checkpoint stamped over and over for the lack of it.
 func TestPolicyGone(t *testing.T) {
 	o, a := stamped(t, 400)
 	s := openStation(t, o)
 	one, _ := witnessOf(t, s, "one")
-	text, err := policyText(configs.Witnesses{List: []configs.Witness{one}})
-	okay(t, err)
-	path := filepath.Join(t.TempDir(), "policy")
-	write(t, path, text)
-	cfg := *s.conf()
-	cfg.Witnesses = configs.Witnesses{Policy: path}
-	okay(t, s.Reconfigure(t.Context(), cfg, configFile(t, path)))
+	path, text := policed(t, s, one)
 	grow(t, s, "a")
 	if len(anchorsIn(t, s)) != 1 || s.uncosigned() {
 		t.Fatalf("%+v", anchorsIn(t, s))
@@ -63,13 +70,7 @@ func TestPolicyGoneUncosigned(t *testing.T) {
 	s := openStation(t, o)
 	one, down := witnessOf(t, s, "one")
 	down()
-	text, err := policyText(configs.Witnesses{List: []configs.Witness{one}})
-	okay(t, err)
-	path := filepath.Join(t.TempDir(), "policy")
-	write(t, path, text)
-	cfg := *s.conf()
-	cfg.Witnesses = configs.Witnesses{Policy: path}
-	okay(t, s.Reconfigure(t.Context(), cfg, configFile(t, path)))
+	path, _ := policed(t, s, one)
 	grow(t, s, "a")
 	made, asked := len(anchorsIn(t, s)), a.Asked()
 	if made != 1 || !s.uncosigned() {
