@@ -59,6 +59,9 @@ func (a *alarms) raise(code string, err error, now time.Time, args ...string) {
 func (a *alarms) clear(code string, args ...string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.now) == 0 {
+		return false
+	}
 	key := alarmKey(code, args)
 	al, stands := a.now[key]
 	delete(a.now, key)

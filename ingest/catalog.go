@@ -95,9 +95,11 @@ func (c catalog) putFate(n int64, f fate) error { return c.put(fateBucket, key(n
 
 // pathKey identifies a path on a source, whatever bytes it holds.
 func pathKey(source clip.Source, path string) []byte {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%d %s %s", len(source.String()), source, path)
-	return h.Sum(nil)
+	from := source.String()
+	b := strconv.AppendInt(make([]byte, 0, 256), int64(len(from)), 10)
+	b = append(append(append(append(b, ' '), from...), ' '), path...)
+	sum := sha256.Sum256(b)
+	return sum[:]
 }
 
 func tripleKey(source clip.Source, path string, d clip.Digest) []byte {

@@ -163,11 +163,11 @@ func (d *docking) noteClock(in tag.Input) {
 // noteShift notes how the time of a known file differs from what it was, and
 // reports whether it does: FAT has no zone, so it moves with that of who reads.
 func (d *docking) noteShift(f device.File, g got) bool {
-	last, found := d.lookUp(f)
-	if !found || last.N != g.known || d.want.drop {
+	was := d.lookUp(f)
+	if !was.read || was.last.N != g.known || d.want.drop {
 		return false
 	}
-	shift := f.ModTime.Sub(time.Unix(0, last.ModTime))
+	shift := f.ModTime.Sub(time.Unix(0, was.last.ModTime))
 	d.clock.mu.Lock()
 	defer d.clock.mu.Unlock()
 	if d.clock.shifts == nil {

@@ -122,6 +122,7 @@ func (d *docking) letStoresCatchUp(ctx context.Context) {
 		}
 		select {
 		case <-look.C:
+		case <-d.settled:
 		case <-ctx.Done():
 			return
 		}

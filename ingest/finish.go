@@ -65,6 +65,7 @@ func (d *docking) finish(ctx context.Context, all []*taken, last bool) error {
 	d.s.syncAll(ctx, all)
 	d.s.recordAll(ctx, all)
 	var failed error
+	var clips []int64
 	for _, t := range all {
 		d.s.spool.unhold(t.digest())
 		if t.err != nil || !t.isNew || d.s.conf().Keep.Days == 0 {
@@ -78,9 +79,11 @@ func (d *docking) finish(ctx context.Context, all []*taken, last bool) error {
 			}
 		} else {
 			d.recorded(t.f, t.n, t.sum, t.state())
+			clips = append(clips, t.n)
 		}
 		<-d.slots
 	}
+	d.storedBefore(clips)
 	d.s.wakeUploads()
 	d.s.markDirty()
 	return failed
@@ -143,10 +146,10 @@ func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisitio
 	if facts.Guessed && m.Container == "" {
 		m = clip.Media{} // a file no one claims to be a recording
 	}
-	in := tag.Input{
+	in := tag.Read(tag.Input{
 		Name: facts.Name, Media: m, ModTime: g.mtime, FAT: d.origin.fat, Device: d.origin.assignment,
 		Flags: d.want.tags, FlagsBy: d.want.by, Zone: d.s.conf().Zone, Now: d.s.now(), Clock: d.clockNow(),
-	}
+	})
 	a := acquisition{
 		path: f.Path, sum: g, size: g.sum.Size, role: guessRole(facts.Role, facts.Guessed, m), device: d.origin.device,
 		bay: d.origin.bay, actor: d.want.actor, opened: d.opened,

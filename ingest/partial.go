@@ -48,8 +48,8 @@ type reading struct {
 
 // begin opens what a read of in needs: the rest of an interrupted one where the
 // file is what it was, else all of it.
-func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, before os.FileInfo, spool bool) (reading, error) {
-	if spool {
+func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, before os.FileInfo, want reads) (reading, error) {
+	if want.spool && want.resume {
 		if r, ok, err := d.resume(ctx, f, in, before); ok || err != nil {
 			return r, err
 		}
@@ -57,7 +57,7 @@ func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, be
 	r := reading{sums: hash.New(d.s.conf().SM3), samples: newSampler(before.Size())}
 	// One byte more than was promised tells a growing file; more is not taken.
 	r.in = io.LimitReader(d.bay.counting(in), before.Size()+1)
-	if !spool {
+	if !want.spool {
 		return r, nil
 	}
 	var err error

@@ -43,30 +43,44 @@ func (g got) discard() {
 // read reads f once. A path that held the same number of bytes before is only
 // hashed at first: mostly it is known, and nothing needs to be written.
 func (d *docking) read(ctx context.Context, f device.File) (got, error) {
-	last, before := d.lookUp(f)
-	if before && d.mayskip(last, f) {
-		g, err := d.passBy(f, last)
+	was := d.lookUp(f)
+	if was.read && d.mayskip(was.last, f) {
+		g, err := d.passBy(f, was.last)
 		if err != nil || g.unread {
 			return g, err
 		}
 	}
-	if before && last.Size == f.Size && d.s.spooled(last.N) {
-		g, err := d.readOnce(ctx, f, false)
+	if was.read && was.last.Size == f.Size && d.s.spooled(was.last.N) {
+		g, err := d.readOnce(ctx, f, reads{})
 		if err != nil || g.known >= 0 {
 			return g, err
 		}
 	}
-	return d.readOnce(ctx, f, true)
+	return d.readOnce(ctx, f, reads{spool: true, resume: was.cut})
 }
 
-func (d *docking) lookUp(f device.File) (last seen, found bool) {
+// past is what the dock knows of a path.
+type past struct {
+	last seen // its last whole read
+	read bool // there was one
+	cut  bool // there is an interrupted one
+}
+
+func (d *docking) lookUp(f device.File) (p past) {
 	_ = d.s.db.View(func(tx *bbolt.Tx) error {
-		var err error
-		found, err = catalog{tx}.get(seenBucket, pathKey(d.origin.source, f.Path), &last)
-		found = found && err == nil
+		c, key := catalog{tx}, pathKey(d.origin.source, f.Path)
+		found, err := c.get(seenBucket, key, &p.last)
+		p.read = found && err == nil
+		p.cut = tx.Bucket(partialBucket).Get(key) != nil
 		return nil
 	})
-	return last, found
+	return p
+}
+
+// reads is what is wanted of the read of a file.
+type reads struct {
+	spool  bool // its bytes, not their digest alone
+	resume bool // an interrupted read may be there to go on with
 }
 
 // mayskip reports whether everything but the bytes says that f is what it was:
@@ -89,9 +103,10 @@ func (d *docking) passBy(f device.File, last seen) (got, error) {
 }
 
 // readOnce reads f from start to end, with a few tries when the device fails.
-func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got, error) {
+func (d *docking) readOnce(ctx context.Context, f device.File, want reads) (got, error) {
 	for try := 1; ; try++ {
-		g, err := d.attempt(ctx, f, spool)
+		g, err := d.attempt(ctx, f, want)
+		want.resume = true // this one may have been interrupted
 		var bad *hash.ReadError
 		scarce := errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 		if !errors.As(err, &bad) && !scarce || try == readTries && !scarce || d.lost(ctx, err) != nil {
@@ -109,7 +124,7 @@ func (d *docking) readOnce(ctx context.Context, f device.File, spool bool) (got,
 	}
 }
 
-func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, error) {
+func (d *docking) attempt(ctx context.Context, f device.File, want reads) (got, error) {
 	none := got{known: -1}
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
@@ -120,7 +135,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, spool bool) (got, 
 	if err != nil {
 		return none, &hash.ReadError{Err: err}
 	}
-	r, err := d.begin(ctx, f, in, before, spool)
+	r, err := d.begin(ctx, f, in, before, want)
 	if err != nil {
 		return none, err
 	}

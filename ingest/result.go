@@ -55,6 +55,7 @@ func (d *docking) know(ctx context.Context, f device.File, g got) error {
 		d.mu.Unlock()
 	}
 	d.recorded(f, g.known, g, StateKnown)
+	d.storedBefore([]int64{g.known})
 	return nil
 }
 
@@ -107,8 +108,12 @@ func (d *docking) recorded(f device.File, n int64, g got, state string) {
 	if d.want.oneshot {
 		d.expect(f, n, g, state)
 	}
-	// The stores may have been faster than this.
-	if d.s.enough(n) {
+}
+
+// storedBefore passes on which of the clips that were just noted are in enough
+// stores: these may have been faster.
+func (d *docking) storedBefore(clips []int64) {
+	for _, n := range d.s.enoughOf(clips, "") {
 		d.bay.clipStored(n)
 		d.stored(n)
 	}
@@ -176,7 +181,7 @@ func (d *docking) abandon(why error) bool {
 	return len(d.files) > 0
 }
 
-// wake tells awaitStores to look again; d.mu is held.
+// wake tells who waits for the stores to look again; d.mu is held.
 func (d *docking) wake() {
 	select {
 	case d.settled <- struct{}{}:

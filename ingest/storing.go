@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
@@ -109,9 +107,9 @@ func (s *Station) storedDraft(c *central, a answer) manifest.Draft {
 
 // afterStored lets go of what was kept for c alone, and tells who waits.
 func (s *Station) afterStored(c *central, all []answer) {
-	digests := make([]clip.Digest, len(all))
+	digests, clips := make([]clip.Digest, len(all)), make([]int64, len(all))
 	for i, a := range all {
-		digests[i] = a.job.q.SHA256
+		digests[i], clips[i] = a.job.q.SHA256, a.job.n
 		s.cool(a.job.q.SHA256, a.job.q.Size)
 		s.alarms.clear("clip_lost", clipName(s.log, a.job.n))
 	}
@@ -120,25 +118,9 @@ func (s *Station) afterStored(c *central, all []answer) {
 			s.logger.Warn("release spool", "stage", "store", "store", c.name, "err", err)
 		}
 	}
-	s.tellStored(s.inEnough(c, all))
+	s.tellStored(s.enoughOf(clips, c.name))
 	ring(c.scrub)
 	s.markDirty()
-}
-
-// inEnough is which of these clips, which c has, as many stores have as the
-// configuration wants.
-func (s *Station) inEnough(c *central, all []answer) (clips []int64) {
-	names := s.storeNames()
-	wanted := s.wanted(len(names))
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		for _, a := range all {
-			if have, err := (catalog{tx}).copies(a.job.n, names, c.name); err == nil && have >= wanted {
-				clips = append(clips, a.job.n)
-			}
-		}
-		return nil
-	})
-	return clips
 }
 
 // tellStored passes on that these clips are in enough stores.

@@ -178,13 +178,25 @@ func (s *Station) spoolNeeded(digests []clip.Digest) (needed map[clip.Digest]boo
 
 // enough reports whether as many stores said that they have clip n as the
 // configuration wants.
-func (s *Station) enough(n int64) bool {
-	names, have := s.storeNames(), 0
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		have, err = catalog{tx}.copies(n, names, "")
-		return err
+func (s *Station) enough(n int64) bool { return len(s.enoughOf([]int64{n}, "")) > 0 }
+
+// enoughOf is of which clips it is so. The answer of the store has, "" for none, was
+// just entered.
+func (s *Station) enoughOf(clips []int64, has string) (in []int64) {
+	if len(clips) == 0 {
+		return nil
+	}
+	names := s.storeNames()
+	wanted := s.wanted(len(names))
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		for _, n := range clips {
+			if have, err := (catalog{tx}).copies(n, names, has); err == nil && have >= wanted {
+				in = append(in, n)
+			}
+		}
+		return nil
 	})
-	return err == nil && have >= s.wanted(len(names))
+	return in
 }
 
 // wanted is how many of so many stores make a clip stored.

@@ -39,6 +39,9 @@ type Offset struct {
 // persons and dispatch, GPS, the file name, the container, a container header
 // that calls local time UTC, the modification time.
 func Readings(in Input) []Reading {
+	if in.readings != nil {
+		return in.readings
+	}
 	z := clockZone(in)
 	var out []Reading
 	add := func(t clip.Time, r Reading) {
@@ -53,10 +56,14 @@ func Readings(in Input) []Reading {
 		r.Time = t
 		out = append(out, r)
 	}
-	for _, said := range []clip.Tags{
-		signed(in.Flags, flagsBy(in)), signed(in.Dispatch, clip.ByDispatch), signed(in.Said, clip.ByDevice),
-	} {
-		for _, t := range said.Times {
+	for _, said := range []struct {
+		times []clip.Time
+		by    string
+	}{{in.Flags.Times, flagsBy(in)}, {in.Dispatch.Times, clip.ByDispatch}, {in.Said.Times, clip.ByDevice}} {
+		for _, t := range said.times {
+			if t.Source == "" {
+				t.Source = said.by
+			}
 			add(z.read(t))
 		}
 	}

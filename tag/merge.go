@@ -65,6 +65,13 @@ func Merge(base, change clip.Tags) clip.Tags {
 	return t
 }
 
+// silent reports whether nothing is said.
+func silent(t clip.Tags) bool {
+	return len(t.Cases)+len(t.Collectors)+len(t.Times)+len(t.Proves)+len(t.Sources) == 0 &&
+		t.Place == nil && t.FromMS == nil && t.ToMS == nil && t.Recording == nil &&
+		t.Matter == "" && t.Stage == "" && t.Party == "" && t.NoCase == "" && t.Incident == ""
+}
+
 // joinTimes puts the new times first: they are what was said last.
 func joinTimes(base, change []clip.Time) []clip.Time {
 	out := slices.Clone(change)

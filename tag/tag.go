@@ -46,6 +46,15 @@ type Input struct {
 	Zone     string      // of the dock: IANA name, ±hh:mm, "" or "Local"
 	Now      time.Time   // the dock's time; zero turns the check for camera times in the future off
 	Clock    *Clock      // what was measured of the camera's clock; nil when nothing was
+
+	readings []Reading // of all this, where it was read already
+}
+
+// Read returns in for whoever asks several things of it: its times are read once,
+// so that nothing of it may be changed any more.
+func Read(in Input) Input {
+	in.readings = Readings(in)
+	return in
 }
 
 // Propose returns the tags a clip has before anyone corrects them. For each
@@ -53,11 +62,14 @@ type Input struct {
 // device, the container, the file name. Times keeps every time that was said.
 func Propose(in Input) clip.Tags {
 	t := fromName(in)
-	t = Merge(t, fromMedia(in))
-	t = Merge(t, signed(in.Said, clip.ByDevice))
-	t = Merge(t, fromRoster(in.Device))
-	t = Merge(t, signed(in.Dispatch, clip.ByDispatch))
-	t = Merge(t, signed(in.Flags, flagsBy(in)))
+	for _, said := range []clip.Tags{
+		fromMedia(in), signed(in.Said, clip.ByDevice), fromRoster(in.Device),
+		signed(in.Dispatch, clip.ByDispatch), signed(in.Flags, flagsBy(in)),
+	} {
+		if !silent(said) { // as most are, of every clip
+			t = Merge(t, said)
+		}
+	}
 	t.Times = times(in)
 	if len(t.Times) > 0 {
 		t.Sources = withSource(t.Sources, "times", t.Times[0].Source)
@@ -110,6 +122,9 @@ func fromRoster(a *Assignment) clip.Tags {
 
 // signed notes the source of each set field that names none, and of each time.
 func signed(t clip.Tags, by string) clip.Tags {
+	if silent(t) {
+		return clip.Tags{}
+	}
 	t = clone(t)
 	for _, f := range fields {
 		if f.set(&t) && t.Sources[f.name] == "" {

@@ -2,6 +2,7 @@ package tag
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -105,8 +106,10 @@ func TestPropose(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, Propose(tt.in)); diff != "" {
-				t.Error(diff)
+			for _, in := range []Input{tt.in, Read(tt.in)} {
+				if diff := cmp.Diff(tt.want, Propose(in)); diff != "" {
+					t.Error(diff)
+				}
 			}
 		})
 	}
@@ -160,6 +163,26 @@ func TestMergeSharesNothing(t *testing.T) {
 	}
 	if change.Collectors[0].Badge != "7" || change.Recording.ID != "1" {
 		t.Errorf("change was changed: %+v", change)
+	}
+}
+
+// TestSilent: no field of the tags is passed over.
+func TestSilent(t *testing.T) {
+	if !silent(clip.Tags{}) {
+		t.Error("no tags say something")
+	}
+	one, word := int64(1), "x"
+	values := []any{
+		[]string{word}, []clip.Collector{{}}, &clip.Place{}, []clip.Time{{}}, word, &one, &clip.Recording{}, map[string]string{word: word},
+	}
+	for field := range reflect.TypeFor[clip.Tags]().Fields() {
+		var tags clip.Tags
+		at := reflect.ValueOf(&tags).Elem().FieldByIndex(field.Index)
+		i := slices.IndexFunc(values, func(v any) bool { return reflect.TypeOf(v) == field.Type })
+		at.Set(reflect.ValueOf(values[i]))
+		if silent(tags) {
+			t.Errorf("%s alone says nothing", field.Name)
+		}
 	}
 }
 
