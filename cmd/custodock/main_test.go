@@ -50,7 +50,7 @@ func listening(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		_, err := console.Dial(console.Places{State: ts.MkAbs(args[0])})
 		if neg == errors.Is(err, console.ErrNoDaemon) {
