@@ -47,7 +47,7 @@ func follow(t *testing.T, s *Station, after *int64, beat time.Duration) *followe
 // until waits for an event that is wanted.
 func (f *follower) until(t *testing.T, what string, want func(StreamEvent) bool) StreamEvent {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		f.mu.Lock()
 		for _, e := range f.seen {

@@ -64,7 +64,7 @@ func TestVersionWhileGrowing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the database and its readers wait for each other")
 	}
 	asking.Wait()

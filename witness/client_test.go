@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -75,8 +77,15 @@ func fake(t *testing.T, answer http.HandlerFunc) *stand {
 	return w
 }
 
-// client asks these witnesses, all of whom the policy wants.
-func client(t *testing.T, l *witnesstest.Log, timeout time.Duration, witnesses ...*stand) *witness.Client {
+// client asks these witnesses, all of whom the policy wants. One that hangs has an
+// hour: no test waits for it.
+func client(t *testing.T, l *witnesstest.Log, witnesses ...*stand) *witness.Client {
+	t.Helper()
+	return clientOver(t, l, witness.Options{Timeout: time.Hour}, witnesses...)
+}
+
+// clientOver is such a client with options of its own.
+func clientOver(t *testing.T, l *witnesstest.Log, o witness.Options, witnesses ...*stand) *witness.Client {
 	t.Helper()
 	var b, names strings.Builder
 	for i, w := range witnesses {
@@ -84,11 +93,12 @@ func client(t *testing.T, l *witnesstest.Log, timeout time.Duration, witnesses .
 		fmt.Fprintf(&names, " w%d", i)
 	}
 	fmt.Fprintf(&b, "group everybody all%s\nquorum everybody\n", &names)
-	p, err := manifest.ParsePolicy([]byte(b.String()))
-	if err != nil {
+	var err error
+	if o.Policy, err = manifest.ParsePolicy([]byte(b.String())); err != nil {
 		t.Fatal(err)
 	}
-	c, err := witness.New(witness.Options{Policy: p, Key: l.Verifier, Timeout: timeout})
+	o.Key = l.Verifier
+	c, err := witness.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +126,7 @@ func lines(t *testing.T, l *witnesstest.Log, msg []byte, witnesses ...*stand) in
 func TestCosign(t *testing.T) {
 	l := witnesstest.NewLog(t, origin)
 	w0, w1 := newStand(t, "w0.example/w", l), newStand(t, "w1.example/w", l)
-	c := client(t, l, 0, w0, w1)
+	c := client(t, l, w0, w1)
 	for i, n := range []int{1, 1, 300, 0} { // the last time it has not grown
 		l.Grow(n, "entry")
 		msg, err := c.Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
@@ -129,7 +139,7 @@ func TestCosign(t *testing.T) {
 	}
 	// A client that was started anew asks what the witness has.
 	l.Grow(5, "entry")
-	fresh := client(t, l, 0, w0, w1)
+	fresh := client(t, l, w0, w1)
 	msg, err := fresh.Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
 	if err != nil || lines(t, l, msg, w0, w1) != 2 || w0.times() != 6 {
 		t.Errorf("asked %d times: %v\n%s", w0.times(), err, msg)
@@ -150,7 +160,7 @@ func TestPartly(t *testing.T) {
 	stranger := newStand(t, "w1.example/w")
 	away := fake(t, func(http.ResponseWriter, *http.Request) {})
 	away.url = "http://127.0.0.1:1"
-	c := client(t, l, 0, good, stranger, away)
+	c := client(t, l, good, stranger, away)
 	msg, err := c.Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
 	var partly *witness.PartlyError
 	if !errors.As(err, &partly) || len(partly.Answers) != 2 || lines(t, l, msg, good, stranger) != 1 {
@@ -176,7 +186,7 @@ func TestForkIsNamed(t *testing.T) {
 	behind.Grow(1, "day")
 	l.Grow(3, "day")
 	clone.Grow(3, "night")
-	if _, err := client(t, l, 0, w).Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove); err != nil {
+	if _, err := client(t, l, w).Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove); err != nil {
 		t.Fatal(err)
 	}
 	larger := clone.Fork()
@@ -190,7 +200,7 @@ func TestForkIsNamed(t *testing.T) {
 		"fork of its size": {clone, witness.ErrContradicts, "the first 7 entries"},
 		"larger fork":      {larger, witness.ErrContradicts, "the first 7 entries"},
 	} {
-		c := client(t, tt.l, 0, w)
+		c := client(t, tt.l, w)
 		for range 2 {
 			msg, err := c.Cosign(t.Context(), tt.l.Size(), tt.l.Checkpoint(), tt.l.Prove)
 			if !errors.Is(err, tt.want) || !errors.Is(err, manifest.ErrForked) || !strings.Contains(err.Error(), tt.has) {
@@ -201,7 +211,7 @@ func TestForkIsNamed(t *testing.T) {
 			}
 		}
 	}
-	if _, err := client(t, l, 0, w).Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove); err != nil {
+	if _, err := client(t, l, w).Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove); err != nil {
 		t.Errorf("the log that was first: %v", err)
 	}
 }
@@ -224,7 +234,7 @@ func TestStrangers(t *testing.T) {
 			_, _ = io.WriteString(rw, text)
 		}
 	}
-	grows := 0
+	var grows atomic.Int64
 	for name, tt := range map[string]struct {
 		answer http.HandlerFunc
 		has    string
@@ -250,11 +260,10 @@ func TestStrangers(t *testing.T) {
 		"size below zero":     {size("-1\n"), "409"},
 		"the same size":       {size("0\n"), "says that it has it"},
 		"another each time": {func(rw http.ResponseWriter, r *http.Request) {
-			grows++
-			size(fmt.Sprintf("%d\n", 1+grows%2))(rw, r)
+			size(fmt.Sprintf("%d\n", 1+grows.Add(1)%2))(rw, r)
 		}, "another size each time"},
 	} {
-		c := client(t, l, 0, fake(t, tt.answer))
+		c := client(t, l, fake(t, tt.answer))
 		_, err := c.Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
 		if err == nil || !strings.Contains(err.Error(), tt.has) || strings.ContainsAny(err.Error(), "\n\x1b") {
 			t.Errorf("%s: %v", name, err)
@@ -262,31 +271,58 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestNobodyWaits: a witness that hangs costs its timeout, or as long as the
-// caller has, and the others answer.
+// carrier takes requests to a witness in this process, without a network and so in
+// a test's own time.
+type carrier map[string]http.HandlerFunc // by host
+
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	c[r.URL.Host](rec, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return rec.Result(), nil
+}
+
+// TestNobodyWaits: a witness that hangs costs its timeout, and the others answer.
 func TestNobodyWaits(t *testing.T) {
 	l := witnesstest.NewLog(t, origin)
 	l.Grow(3, "entry")
-	release := make(chan struct{})
-	arrived := make(chan struct{}, 2)
+	hangs, good := newStand(t, "fake.example/w"), newStand(t, "w0.example/w", l)
+	hangs.url, good.url = "http://hangs.example", "http://good.example"
+	synctest.Test(t, func(t *testing.T) {
+		asked, began := 0, time.Now()
+		c := clientOver(t, l, witness.Options{Timeout: time.Minute, Transport: carrier{
+			"good.example":  good.ServeHTTP,
+			"hangs.example": func(_ http.ResponseWriter, r *http.Request) { asked++; <-r.Context().Done() },
+		}}, hangs, good)
+		msg, err := c.Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
+		if err == nil || !strings.Contains(err.Error(), "no answer in time") || lines(t, l, msg, good) != 1 {
+			t.Errorf("%v\n%s", err, msg)
+		}
+		if took := time.Since(began); took != time.Minute || asked != 1 {
+			t.Errorf("asked %d times in %v", asked, took)
+		}
+	})
+}
+
+// TestCallerLeaves: a witness that hangs costs no more than the caller has.
+func TestCallerLeaves(t *testing.T) {
+	l := witnesstest.NewLog(t, origin)
+	l.Grow(3, "entry")
+	release, arrived := make(chan struct{}), make(chan struct{}, 1)
 	hangs := fake(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-release
 	})
 	defer close(release)
-	good := newStand(t, "w0.example/w", l)
-	msg, err := client(t, l, 50*time.Millisecond, hangs, good).Cosign(t.Context(), l.Size(), l.Checkpoint(), l.Prove)
-	if err == nil || !strings.Contains(err.Error(), "no answer in time") || lines(t, l, msg, good) != 1 {
-		t.Errorf("%v\n%s", err, msg)
-	}
-	<-arrived
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-arrived
 		cancel()
 	}()
-	if _, err := client(t, l, time.Hour, hangs).Cosign(ctx, l.Size(), l.Checkpoint(), l.Prove); err == nil {
+	if _, err := client(t, l, hangs).Cosign(ctx, l.Size(), l.Checkpoint(), l.Prove); err == nil {
 		t.Error("the caller's end ended nothing")
 	}
 }
@@ -294,7 +330,7 @@ func TestNobodyWaits(t *testing.T) {
 func TestCosignBad(t *testing.T) {
 	l := witnesstest.NewLog(t, origin)
 	l.Grow(3, "entry")
-	c := client(t, l, 0, newStand(t, "w0.example/w", l))
+	c := client(t, l, newStand(t, "w0.example/w", l))
 	if _, err := c.Cosign(t.Context(), 2, l.Checkpoint(), l.Prove); err == nil {
 		t.Error("another size")
 	}

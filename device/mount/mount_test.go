@@ -105,7 +105,7 @@ func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	early, late := filepath.Join(dir, "early"), filepath.Join(dir, "la te\n")
 	tmpfs(t, early)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var got []string
 	err := Watch(ctx, Table, func(c Change) error {

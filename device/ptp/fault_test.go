@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/custodock/custodock/device"
@@ -67,25 +68,31 @@ func TestFaultOnce(t *testing.T) {
 			for _, deaf := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, %#x, %v", name, op, deaf), func(t *testing.T) {
 					t.Parallel()
-					c := camera()
-					c.Ops, c.NoCancel, c.Renumber = offered, deaf, true
-					f := c.Arm(ptpsim.Fault{Kind: kind, Op: op, After: 1, At: 300})
-					s := open(t, c)
-					if op == ptpsim.Object {
-						same(t, s, "DCIM/100MEDIA/A.MP4", c.Items[3])
-					}
-					scan(t, s)
-					same(t, s, "DCIM/100MEDIA/B.MP4", c.Items[2])
-					scan(t, s)
-					fired(t, c, f, 1)
+					synctest.Test(t, func(t *testing.T) { faultOnce(t, kind, op, offered, deaf) })
 				})
 			}
 		}
 	}
 }
 
+func faultOnce(t *testing.T, kind ptpsim.Kind, op uint16, offered []uint16, deaf bool) {
+	c := camera()
+	c.Ops, c.NoCancel, c.Renumber = offered, deaf, true
+	f := c.Arm(ptpsim.Fault{Kind: kind, Op: op, After: 1, At: 300})
+	s := open(t, c)
+	if op == ptpsim.Object {
+		same(t, s, "DCIM/100MEDIA/A.MP4", c.Items[3])
+	}
+	scan(t, s)
+	same(t, s, "DCIM/100MEDIA/B.MP4", c.Items[2])
+	scan(t, s)
+	fired(t, c, f, 1)
+}
+
 // What goes wrong again and again ends with an error, after a few questions.
-func TestFaultAlways(t *testing.T) {
+func TestFaultAlways(t *testing.T) { synctest.Test(t, faultAlways) }
+
+func faultAlways(t *testing.T) {
 	for name, k := range map[string]struct {
 		kind ptpsim.Kind
 		want error
@@ -270,7 +277,9 @@ func TestBadEnd(t *testing.T) {
 }
 
 // Close, and the end of a context, end a transfer that hangs.
-func TestEndOfHang(t *testing.T) {
+func TestEndOfHang(t *testing.T) { synctest.Test(t, endOfHang) }
+
+func endOfHang(t *testing.T) {
 	slow := quick
 	slow.Timeout = time.Hour
 	c := camera()

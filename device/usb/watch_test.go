@@ -63,7 +63,7 @@ func next(t *testing.T, events <-chan Event) Event {
 	select {
 	case e := <-events:
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no event")
 		return Event{}
 	}
@@ -97,7 +97,7 @@ func TestSpoofedEventIsIgnored(t *testing.T) {
 	plain, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
 	must(t, err)
 	defer func() { _ = unix.Close(plain) }()
-	must(t, unix.SetsockoptTimeval(plain, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}))
+	must(t, unix.SetsockoptTimeval(plain, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 60}))
 	must(t, unix.Bind(plain, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: kernelGroup}))
 
 	sender, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
@@ -165,7 +165,7 @@ func TestWatchEndsWithItsCaller(t *testing.T) {
 func TestWatchEndsInSilence(t *testing.T) {
 	const inside = "CUSTODOCK_SILENCE"
 	if os.Getenv(inside) == "" {
-		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestWatchEndsInSilence$", "-test.timeout=20s")
+		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestWatchEndsInSilence$", "-test.timeout=1m")
 		cmd.Env = append(os.Environ(), inside+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET}
 		if out, err := cmd.CombinedOutput(); err != nil {

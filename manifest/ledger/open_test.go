@@ -263,6 +263,18 @@ func (b *bench) grow(n int) {
 	}
 }
 
+// least is the shortest of three times that do took: it tells of the work, and not
+// of what else runs on this machine.
+func least(do func()) time.Duration {
+	took := time.Hour
+	for range 3 {
+		start := time.Now()
+		do()
+		took = min(took, time.Since(start))
+	}
+	return took
+}
+
 // A large log opens, grows and proves in time that its size does not show in.
 // It has tiles of three levels. The limits are far above what a laptop needs.
 func TestLargeLog(t *testing.T) {
@@ -271,16 +283,15 @@ func TestLargeLog(t *testing.T) {
 	if _, err := b.Seal(ctx); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	b = b.reopen()
-	if d := time.Since(start); d > time.Second {
+	if d := least(func() { b = b.reopen() }); d > time.Second {
 		t.Errorf("open took %v", d)
 	}
 	v := b.verifier(t)
 	for n := int64(0); n < b.Size(); n += 9973 {
-		start := time.Now()
-		proof, err := b.Prove(n)
-		if d := time.Since(start); err != nil || d > 100*time.Millisecond {
+		var proof []byte
+		var err error
+		d := least(func() { proof, err = b.Prove(n) })
+		if err != nil || d > 100*time.Millisecond {
 			t.Errorf("proof of %d took %v: %v", n, d, err)
 		}
 		raw, err := b.Entry(n)
