@@ -11,7 +11,14 @@ import (
 )
 
 // The ways in which somebody gets at a clip, by the types of their entries.
-var accesses = []string{"clip.viewed", "clip.exported", "clip.derived"}
+var accesses = []string{"clip.viewed", "clip.exported", "clip.derived", typeBegun, typeErased}
+
+// What tells of files that went from a camera: who ordered it and of which, and of
+// each that it went.
+const (
+	typeBegun  = "erase.begun"
+	typeErased = "clip.erased"
+)
 
 // AccessFilter selects who looked at what; zero fields select all.
 type AccessFilter struct {
@@ -28,12 +35,12 @@ type AccessFilter struct {
 type Access struct {
 	Time   time.Time `json:"time"`  // of the dock, UTC
 	Entry  string    `json:"entry"` // that says so
-	Type   string    `json:"type"`  // clip.viewed, clip.exported or clip.derived
+	Type   string    `json:"type"`  // clip.viewed, clip.exported, clip.derived or clip.erased
 	Clip   string    `json:"clip"`
 	Actor  string    `json:"actor"` // a role: entries name no person
 	Reason string    `json:"reason"`
 	For    string    `json:"for"`
-	What   string    `json:"what"` // the bytes, or the kind of derived file; "" is all
+	What   string    `json:"what"` // the bytes, the kind of derived file, or the camera that a file went from; "" is all
 	Cases  []string  `json:"cases"`
 	Erased bool      `json:"erased,omitempty"` // the record was erased lawfully: why and for whom went with it
 }
@@ -57,12 +64,13 @@ type subject struct {
 type AccessLog struct {
 	filter AccessFilter
 	clips  map[string]*subject
+	orders map[string]order // to erase, by clip
 	found  []Access
 }
 
 // NewAccessLog looks for what the filter selects.
 func NewAccessLog(f AccessFilter) *AccessLog {
-	return &AccessLog{filter: f, clips: map[string]*subject{}}
+	return &AccessLog{filter: f, clips: map[string]*subject{}, orders: map[string]order{}}
 }
 
 // Wants reports whether Take needs an entry and its record.
@@ -73,8 +81,15 @@ func (l *AccessLog) Wants(e manifest.Entry) bool {
 // Take takes the next entry that is wanted, with its record, nil where it was erased.
 func (l *AccessLog) Take(e manifest.Entry, record []byte) {
 	name := cmp.Or(e.Fields.Str("clip"), e.Name())
-	if e.Type == "clip.ingested" || e.Type == "clip.tagged" {
+	switch e.Type {
+	case "clip.ingested", "clip.tagged":
 		l.learn(name, record)
+		return
+	case typeBegun:
+		l.order(e, record)
+		return
+	case typeErased:
+		l.erasure(e)
 		return
 	}
 	a := Access{
@@ -141,7 +156,7 @@ func (f AccessFilter) anybody() AccessFilter {
 
 func (f AccessFilter) selects(a Access, s *subject) bool {
 	by := func(c clip.Collector) bool { return c.Person == f.Officer || c.Badge == f.Officer }
-	return (len(f.Clips) == 0 || slices.Contains(f.Clips, a.Clip)) &&
+	return f.told(a) && (len(f.Clips) == 0 || slices.Contains(f.Clips, a.Clip)) &&
 		(f.Case == "" || slices.Contains(s.cases, f.Case)) &&
 		(f.Officer == "" || slices.ContainsFunc(s.tags.Collectors, by)) &&
 		(f.Actor == "" || a.Actor == f.Actor) &&

@@ -31,11 +31,16 @@ type bag struct {
 
 	mu      sync.Mutex // copies run side by side
 	payload map[string]clip.Digest
-	bytes   int64 // of the payload
+	sm3     map[string]string // of the payload; nil where nobody asked
+	bytes   int64             // of the payload
 }
 
-func newBag(b box) *bag {
-	return &bag{box: b, payload: map[string]clip.Digest{}, tags: map[string]clip.Digest{}, buffers: hash.NewPool(copyBuffers * b.together())}
+func newBag(b box, withSM3 bool) *bag {
+	made := &bag{box: b, payload: map[string]clip.Digest{}, tags: map[string]clip.Digest{}, buffers: hash.NewPool(copyBuffers * b.together())}
+	if withSM3 {
+		made.sm3 = map[string]string{}
+	}
+	return made
 }
 
 // write adds a tag file. It is for one goroutine, when no copy runs.
@@ -56,13 +61,16 @@ func (b *bag) copy(ctx context.Context, name string, in io.Reader, size int64) (
 	if err != nil {
 		return hash.Sum{}, err
 	}
-	sum, err := hash.Copy(ctx, f, in, b.buffers, false)
+	sum, err := hash.Copy(ctx, f, in, b.buffers, b.sm3 != nil)
 	if err := f.done(err); err != nil {
 		return hash.Sum{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.payload[name] = sum.SHA256
+	if b.sm3 != nil {
+		b.sm3[name] = sum.SM3
+	}
 	b.bytes += sum.Size
 	return sum, nil
 }
@@ -80,14 +88,19 @@ func (b *bag) finish(info string) error {
 	if err := b.write("manifest-sha256.txt", list(b.payload), filePerm); err != nil {
 		return err
 	}
+	if b.sm3 != nil {
+		if err := b.write("manifest-sm3.txt", list(b.sm3), filePerm); err != nil {
+			return err
+		}
+	}
 	if err := b.write("tagmanifest-sha256.txt", list(b.tags), filePerm); err != nil {
 		return err
 	}
 	return b.box.finish()
 }
 
-// list is what sha256sum prints for the files.
-func list(files map[string]clip.Digest) []byte {
+// list is what sha256sum prints for the files, or would for SM3.
+func list[D clip.Digest | string](files map[string]D) []byte {
 	names := make([]string, 0, len(files))
 	for name := range files {
 		names = append(names, name)
@@ -95,7 +108,7 @@ func list(files map[string]clip.Digest) []byte {
 	slices.Sort(names)
 	var text strings.Builder
 	for _, name := range names {
-		fmt.Fprintf(&text, "%s  %s\n", files[name], name)
+		fmt.Fprintf(&text, "%s  %s\n", any(files[name]), name)
 	}
 	return []byte(text.String())
 }

@@ -40,6 +40,7 @@ type Options struct {
 	Zip     bool             // a file is made instead, Dir with .zip at its end
 	Only    string           // a kind: derived files of it without their originals; "" is all there is
 	Left    []string         // other parts of the recordings of Clips, which are not taken along
+	SM3     bool             // list SM3 digests even where no entry has one
 	Version string           // of this program, for bag-info.txt
 	Now     func() time.Time // nil: time.Now; its zone is that of the certificate
 
@@ -171,7 +172,7 @@ func (w *writer) write(ctx context.Context) error {
 		return err
 	}
 	defer b.discard()
-	w.bag = newBag(b)
+	w.bag = newBag(b, w.listsSM3())
 	w.files, w.done = map[string]string{}, map[string]chan struct{}{}
 	for _, e := range w.entries {
 		if w.takes(e) {
@@ -315,6 +316,9 @@ func (w *writer) writeClip(ctx context.Context, e manifest.Entry) error {
 	sum, err := w.bag.copy(ctx, w.files[e.Name()], in, in.Info().Size)
 	if err == nil && sum.SHA256 != digest {
 		err = &verify.MismatchError{Cause: fmt.Sprintf("%s: its object has other bytes than its name says", e.Name())}
+	}
+	if err == nil {
+		err = sameSM3(e, sum)
 	}
 	if err == nil {
 		close(w.done[e.Name()])

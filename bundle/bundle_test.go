@@ -193,6 +193,12 @@ func TestBothVerifiersAgree(t *testing.T) {
 // here a sample of them.
 func TestAnyByte(t *testing.T) {
 	l, dir := pack(t)
+	anyByte(t, dir, l.Key)
+}
+
+// anyByte changes bytes of every file of a package, one at a time.
+func anyByte(t *testing.T, dir, key string) {
+	t.Helper()
 	bin := tools(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	reads, runs := 60, 2
@@ -212,7 +218,7 @@ func TestAnyByte(t *testing.T) {
 			broken := bytes.Clone(whole)
 			broken[i] ^= 1 << random.IntN(8)
 			put(t, path, broken)
-			if _, err := verifyDir(dir, l.Key); !errors.Is(err, verify.ErrMismatch) {
+			if _, err := verifyDir(dir, key); !errors.Is(err, verify.ErrMismatch) {
 				t.Fatalf("byte %d of %s: %v", i, name, err)
 			}
 		}
@@ -221,7 +227,7 @@ func TestAnyByte(t *testing.T) {
 			i := random.IntN(len(whole))
 			broken[i] ^= 1 << random.IntN(8)
 			put(t, path, broken)
-			if out, code := script(t, bin, dir, l.Key); code == 0 {
+			if out, code := script(t, bin, dir, key); code == 0 {
 				t.Fatalf("byte %d of %s: %s", i, name, out)
 			}
 		}

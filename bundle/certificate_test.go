@@ -31,7 +31,7 @@ func told(t testing.TB, name, word string) (*verifytest.Log, []string) {
 	clip := func(name, content string, lat float64) int64 {
 		digest := l.Entry(l.Clip("unused", content)).Fields.Str("sha256")
 		return l.Append("clip.ingested", manifest.Object{
-			"sha256": digest, "size": int64(len(content)), "sm3": strings.Repeat("3c", 32), "device": "c017", "bay": "bay-03", "role": "main",
+			"sha256": digest, "size": int64(len(content)), "sm3": verifytest.SM3(content), "device": "c017", "bay": "bay-03", "role": "main",
 			"span":   manifest.Object{"from": "2026-11-21T22:00:00Z", "to": "2026-11-21T22:10:30Z", "error_ms": int64(2100)},
 			"offset": manifest.Object{"ms": int64(-61000), "error_ms": int64(100), "method": "protocol"},
 		}, map[string]any{

@@ -53,7 +53,8 @@ func newFull(t testing.TB) full {
 	if p.policy, err = manifest.ParsePolicy([]byte("witness one " + w.Key().String() + "\nquorum one\n")); err != nil {
 		t.Fatal(err)
 	}
-	clip := l.Clip("DCIM/0001.MP4", strings.Repeat("a clip of some bytes. ", 10))
+	content := strings.Repeat("a clip of some bytes. ", 10)
+	clip := l.ClipWith("DCIM/0001.MP4", content, manifest.Object{"sm3": verifytest.SM3(content)})
 	l.Stored(clip)
 	l.Publish()
 	note := cosigned(t, l, l.Size())

@@ -31,6 +31,10 @@ each() {
   $command "$@"
 }
 sizes() { stat -c '%s %n' -- "$@"; }
+# SM3 (GB/T 32905), in the form of sha256sum. Not every openssl has it.
+sm3s() { openssl dgst -sm3 -r "$@" | sed 's/ \*/  /'; }
+has_sm3=
+openssl dgst -sm3 /dev/null >/dev/null 2>&1 && has_sm3=yes
 
 # Part one: the files are those the two BagIt manifests list, and no others.
 payload=() tags=()
@@ -42,7 +46,7 @@ for f in **/*; do
     tagmanifest-sha256.txt) ;;
     data/*/*/*) refuse "$f is not a file of a package" ;;
     data/*/*) payload+=("$f") ;;
-    bagit.txt | bag-info.txt | manifest-sha256.txt | VERIFY.md | verify.sh) tags+=("$f") ;;
+    bagit.txt | bag-info.txt | manifest-sha256.txt | manifest-sm3.txt | VERIFY.md | verify.sh) tags+=("$f") ;;
     certificate.html | certificate.pdf | log/key | log/checkpoint) tags+=("$f") ;;
     endorsements/*/* | entries/*/* | proofs/*/* | records/*/* | log/*/*) refuse "$f is not a file of a package" ;;
     endorsements/* | entries/*.json | records/*.json | proofs/*.tlog-proof | log/checkpoint*.tsr) tags+=("$f") ;;
@@ -57,9 +61,13 @@ fi
 if [[ $(each sha256sum "${payload[@]}" | sort -k 2 | sha256sum) != "$(sha256sum <manifest-sha256.txt)" ]]; then
   refuse "a file below data differs from manifest-sha256.txt; look with: sha256sum -c manifest-sha256.txt"
 fi
+if [[ -f manifest-sm3.txt && -n $has_sm3 && $(each sm3s "${payload[@]}" | sort -k 2 | sha256sum) != "$(sha256sum <manifest-sm3.txt)" ]]; then
+  refuse "a file below data differs from manifest-sm3.txt; look with: openssl dgst -sm3 -r data/*/*"
+fi
 # So the lists say what every file hashes to; sizes are needed too.
-declare -A sum=() bytes=()
+declare -A sum=() bytes=() sm3=()
 while read -r hash f; do sum[$f]=$hash; done < <(sort manifest-sha256.txt tagmanifest-sha256.txt)
+[[ ! -f manifest-sm3.txt ]] || while read -r hash f; do sm3[$f]=$hash; done <manifest-sm3.txt
 while read -r count f; do bytes[$f]=$count; done < <(each sizes "${payload[@]}" "${tags[@]}")
 
 # unbase64 TEXT: sets hex to what the base64 text says. Starting programs is
@@ -255,7 +263,7 @@ field() {
   value_of=
   [[ ! $flat =~ [{,]\"$1\":\"?([A-Za-z0-9._-]*)\"?[,}] ]] || value_of=${BASH_REMATCH[1]}
 }
-declare -A type=() leaves=() digest=() length=() record=() about=() about_leaf=() erased=()
+declare -A type=() leaves=() digest=() digest_sm3=() length=() record=() about=() about_leaf=() erased=()
 for k in "${!entries[@]}"; do
   f=${entries[k]} flat=${flats[k]} entry=$(<"${entries[k]}")
   [[ ${#entry} -eq ${bytes[$f]} && $entry != *$'\n'* ]] || refuse "$f is not one line without its end"
@@ -273,6 +281,9 @@ for k in "${!entries[@]}"; do
   field type; type[$name]=$value_of
   field record; record[$name]=$value_of
   field sha256; digest[$name]=$value_of
+  field sm3
+  [[ -n $value_of || ! $flat =~ [{,]\"sm3\": ]] || refuse "$f has an SM3 that is none"
+  digest_sm3[$name]=$value_of
   field size; length[$name]=$value_of
   field clip; about[$name]=$value_of
   field leaf; about_leaf[$name]=$value_of
@@ -287,7 +298,7 @@ done
 
 # holds NAME: the package has the file of a clip, or of one that was made from a
 # clip, and it is what the entry says.
-clips=0
+clips=0 sm3_clips=0
 holds() {
   local files=("data/$1/"*)
   [[ ${#files[@]} -gt 0 ]] || return 1
@@ -295,6 +306,12 @@ holds() {
   [[ ${sum[${files[0]}]} == "${digest[$1]}" ]] || refuse "${files[0]} is not what clip $1 was when it was recorded"
   [[ ${bytes[${files[0]}]} == "${length[$1]}" ]] || refuse "${files[0]} has another size than clip $1"
   clips=$((clips + 1))
+  [[ -n ${digest_sm3[$1]} ]] || return 0
+  sm3_clips=$((sm3_clips + 1))
+  if [[ -z ${sm3[${files[0]}]-} && -n $has_sm3 ]]; then
+    sm3[${files[0]}]=$(sm3s "${files[0]}") sm3[${files[0]}]=${sm3[${files[0]}]:0:64}
+  fi
+  [[ ${sm3[${files[0]}]-${digest_sm3[$1]}} == "${digest_sm3[$1]}" ]] || refuse "${files[0]} has another SM3 than clip $1 when it was recorded"
 }
 
 # Part four: entry by entry, what it says is what the package holds.
@@ -349,4 +366,9 @@ done
 for name in "${!erased[@]}"; do
   printf 'note: the record of entry %s was erased, as entry %s says\n' "$name" "${erased[$name]}"
 done
+if [[ $sm3_clips -gt 0 && -n $has_sm3 ]]; then
+  printf 'sm3: clips %d, as their entries say\n' "$sm3_clips"
+elif [[ $sm3_clips -gt 0 || -f manifest-sm3.txt ]]; then
+  printf 'note: this openssl has no SM3, so no SM3 of a file was computed\n'
+fi
 printf 'proved: clips %d, entries %d, log %s, key %s\n' "$clips" "${#type[@]}" "$origin" "$keyid"

@@ -56,11 +56,11 @@ func (r *run) file(ctx context.Context, path string) error {
 	case bytes.HasPrefix(start, []byte(manifest.ReceiptStart)):
 		return r.receipt(ctx, in)
 	}
-	return r.loose(ctx, in)
+	return r.loose(ctx, in, f)
 }
 
-// loose finds the clips that have these bytes.
-func (r *run) loose(ctx context.Context, in io.Reader) error {
+// loose finds the clips that have the bytes of a file, which in reads from its start.
+func (r *run) loose(ctx context.Context, in io.Reader, file io.ReadSeeker) error {
 	d, size, err := digest(ctx, in)
 	if err != nil {
 		return err
@@ -84,8 +84,13 @@ func (r *run) loose(ctx context.Context, in io.Reader) error {
 	if k, ok := p.place(d); ok {
 		p.objects[k] = object{size: size, state: whole}
 	}
+	sm3 := againSM3(ctx, file)
 	for f := range p.clips {
-		if err := r.emit(p.judge(f)); err != nil {
+		res := p.judge(f)
+		if err := r.looseSM3(ctx, f, sm3, &res); err != nil {
+			return err
+		}
+		if err := r.emit(res); err != nil {
 			return err
 		}
 	}

@@ -147,6 +147,9 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if err := r.lost(ctx, o.object); err != nil {
+				return nil, err
+			}
 		}
 		return t, nil
 	}, emit)

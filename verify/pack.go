@@ -22,7 +22,7 @@ import (
 )
 
 // The files of a package are described in docs/package.md.
-var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|VERIFY\.md|verify\.sh|endorsements/[0-9a-f]{64}|` +
+var packFile = regexp.MustCompile(`^(?:bagit\.txt|bag-info\.txt|(?:tag)?manifest-sha256\.txt|manifest-sm3\.txt|VERIFY\.md|verify\.sh|endorsements/[0-9a-f]{64}|` +
 	`certificate\.(?:html|pdf)|log/(?:key|checkpoint(?:(?:\.[a-z0-9-]+)*\.tsr)?)|` +
 	`(entries|records|proofs|data)/([A-Za-z0-9._-]+)(?:/([A-Za-z0-9._-]+))?)$`)
 
@@ -40,6 +40,7 @@ type packed struct {
 	key     note.Verifier
 	note    []byte                 // the checkpoint that all proofs are under
 	sums    map[string]clip.Digest // of every file
+	sm3     *sm3Sums
 	sizes   map[string]int64
 	data    map[string][]string // files below data/, by clip
 	entries map[string]manifest.Entry
@@ -58,14 +59,14 @@ func (r *run) pack(ctx context.Context, b box) error {
 	r.report.Origin = v.Name()
 	p := &packed{
 		run: r, box: b, log: log, key: v,
-		sums: map[string]clip.Digest{}, sizes: map[string]int64{}, data: map[string][]string{},
+		sm3: newSM3Sums(r.workers()), sums: map[string]clip.Digest{}, sizes: map[string]int64{}, data: map[string][]string{},
 		entries: map[string]manifest.Entry{}, leaves: map[string]string{},
 		erased: map[string]bool{}, wrong: map[string]string{}, judged: map[string]bool{},
 	}
 	if err := p.read(ctx); err != nil {
 		return err
 	}
-	for _, list := range []string{tagList, payloadList} {
+	for _, list := range p.lists() {
 		if err := p.list(list); err != nil {
 			return err
 		}
@@ -76,6 +77,9 @@ func (r *run) pack(ctx context.Context, b box) error {
 	}
 	names, err := p.proveEntries()
 	if err != nil {
+		return err
+	}
+	if err := p.sumSM3(ctx); err != nil {
 		return err
 	}
 	p.relate(names)
@@ -102,16 +106,14 @@ func (p *packed) read(ctx context.Context) error {
 	if !slices.Contains(names, payloadList) || !slices.Contains(names, tagList) {
 		return &MismatchError{Cause: fmt.Sprintf("it is no evidence package: it lacks %s or %s", payloadList, tagList)}
 	}
-	type summed struct {
-		name string
-		sum  clip.Digest
-		size int64
-	}
+	p.sm3.listed = slices.Contains(names, sm3List)
 	return ordered(ctx, p.workers(), slices.Values(names), func(ctx context.Context, name string) (summed, error) {
-		d, size, err := p.sum(ctx, name)
-		return summed{name, d, size}, err
+		return p.sum(ctx, name, p.sm3.listed && strings.HasPrefix(name, "data/"))
 	}, func(s summed) error {
 		p.sums[s.name], p.sizes[s.name] = s.sum, s.size
+		if s.sm3 != "" {
+			p.sm3.of[s.name] = s.sm3
+		}
 		if strings.HasPrefix(s.name, "data/") {
 			p.report.Bytes += s.size
 		}
@@ -119,14 +121,27 @@ func (p *packed) read(ctx context.Context) error {
 	})
 }
 
+// summed is a file of the package as it was read.
+type summed struct {
+	name string
+	sum  clip.Digest
+	sm3  string
+	size int64
+}
+
 // sum hashes a file of the package.
-func (p *packed) sum(ctx context.Context, name string) (d clip.Digest, size int64, err error) {
+func (p *packed) sum(ctx context.Context, name string, withSM3 bool) (s summed, err error) {
+	s.name = name
 	f, err := p.box.open(name)
 	if err != nil {
-		return d, 0, err
+		return s, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return digest(ctx, f)
+	if withSM3 {
+		return p.sm3.read(ctx, name, f)
+	}
+	s.sum, s.size, err = digest(ctx, f)
+	return s, err
 }
 
 // small reads a file that was hashed and has at most so many bytes.
@@ -154,8 +169,8 @@ func (p *packed) small(name string, most int64) ([]byte, error) {
 func (p *packed) list(list string) error {
 	var want strings.Builder
 	for _, name := range slices.Sorted(keys(p.sums)) {
-		if strings.HasPrefix(name, "data/") == (list == payloadList) && name != tagList {
-			fmt.Fprintf(&want, "%s  %s\n", p.sums[name], name)
+		if strings.HasPrefix(name, "data/") == (list != tagList) && name != tagList {
+			fmt.Fprintf(&want, "%s  %s\n", p.listed(list, name), name)
 		}
 	}
 	if clip.Digest(sha256.Sum256([]byte(want.String()))) == p.sums[list] {

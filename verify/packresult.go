@@ -128,6 +128,8 @@ func (p *packed) judge(name string, files []string) Result {
 		res.Problem = "data/" + name + " must hold one file"
 	case p.sums[files[0]].String() != res.SHA256 || p.sizes[files[0]] != size:
 		res.Problem = files[0] + " is not what the clip was when it was recorded"
+	case !p.sameSM3(e, files[0], &res):
+		res.Problem = files[0] + " has another SM3 than the clip when it was recorded"
 	case p.erased[name]:
 		res.Result = RecordErased
 	default:

@@ -104,6 +104,7 @@ type Result struct {
 	Until     time.Time `json:"stamp_until,omitzero"`
 	Authority string    `json:"stamp_by,omitempty"` // of NotAfter
 	Of        string    `json:"of,omitempty"`       // the clip that it was made from, "" of a clip itself
+	SM3       string    `json:"sm3,omitempty"`      // of its bytes, where its entry says it and it was compared
 }
 
 // Problem is something wrong with a file.
@@ -126,6 +127,7 @@ type Report struct {
 	Orphans      int       `json:"orphans"`           // whole objects that no entry of this log names
 	Stamped      int       `json:"stamped,omitempty"` // clips that stand before a time stamp
 	Stamps       int       `json:"stamps,omitempty"`  // time stamps that hold
+	SM3          int       `json:"sm3,omitempty"`     // clips whose SM3 is what their entries say too
 	Bytes        int64     `json:"bytes"`             // of objects hashed
 	Problems     []Problem `json:"problems,omitempty"`
 	Unchecked    []string  `json:"unchecked,omitempty"` // logs beside this one, which need keys of their own
@@ -145,6 +147,9 @@ func (r *Report) count(res Result) {
 	r.Clips++
 	if !res.NotAfter.IsZero() {
 		r.Stamped++
+	}
+	if res.SM3 != "" {
+		r.SM3++
 	}
 	switch res.Result {
 	case OK:

@@ -33,9 +33,9 @@ func (a *app) accessCmd() *cobra.Command {
 				}
 			}
 			switch role := access.Role(c.Actor); role {
-			case "", access.Officer, access.Auditor, access.Admin:
+			case "", access.Officer, access.Auditor, access.Admin, "dock":
 			default:
-				return usagef("--actor %s: say officer, auditor or admin", message.Safe(c.Actor))
+				return usagef("--actor %s: say officer, auditor, admin or dock", message.Safe(c.Actor))
 			}
 			if err := c.foreignOr(); err != nil {
 				return err
@@ -102,11 +102,15 @@ func (a *app) accesses(cmd *cobra.Command, c accessCall) error {
 	t := newTable(a.say("col.time"), a.say("col.access"), a.say("col.clip"), a.say("col.part"), a.say("col.by"), a.say("col.for"), a.say("col.reason"),
 		a.say("col.cases"), a.say("col.entry"))
 	for _, one := range found {
+		kind := strings.TrimPrefix(one.Type, "clip.")
+		if one.Type == "clip.erased" {
+			kind = "cleared"
+		}
 		reason := message.Line(one.Reason)
 		if one.Erased {
 			reason = a.say("access.erased")
 		}
-		t.add(one.Time.Local().Format(time.DateTime), a.say("access."+strings.TrimPrefix(one.Type, "clip.")), one.Clip, message.Line(one.What),
+		t.add(one.Time.Local().Format(time.DateTime), a.say("access."+kind), one.Clip, message.Line(one.What),
 			one.Actor, message.Line(one.For), reason, message.Line(strings.Join(one.Cases, ", ")), one.Entry)
 	}
 	if len(found) > 0 {

@@ -59,7 +59,7 @@ func (a *app) exportCmd() *cobra.Command {
 // made where the machine has the programs.
 func (a *app) bundleOptions(dir string, zip bool) bundle.Options {
 	return bundle.Options{
-		Dir: dir, Zip: zip, Version: version(), Now: a.now,
+		Dir: dir, Zip: zip, SM3: a.cfg.SM3, Version: version(), Now: a.now,
 		FFmpeg: installed("ffmpeg"), Chromium: installed("chromium", "chromium-browser", "google-chrome"),
 		Problem: func(err error) {
 			if !a.flags.quiet {

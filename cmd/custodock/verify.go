@@ -277,6 +277,7 @@ func add(a, b verify.Report) verify.Report {
 	a.Mismatch += b.Mismatch
 	a.Orphans = max(a.Orphans, b.Orphans)
 	a.Stamped += b.Stamped
+	a.SM3 += b.SM3
 	if a.Stamps == 0 {
 		a.Stamps, a.Authorities = b.Stamps, b.Authorities
 	}

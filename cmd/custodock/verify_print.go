@@ -134,11 +134,14 @@ func (p *verifyPrinter) collect(r verify.Result) error {
 // flush prints the collected results and counts them afresh.
 func (p *verifyPrinter) flush(total *verify.Report) error {
 	total.Clips, total.OK, total.Disposed, total.RecordErased, total.Omitted = len(p.order), 0, 0, 0, 0
-	total.Missing, total.Mismatch, total.Stamped = 0, 0, 0
+	total.Missing, total.Mismatch, total.Stamped, total.SM3 = 0, 0, 0, 0
 	for _, name := range p.order {
 		r := p.worst[name]
 		if !r.NotAfter.IsZero() {
 			total.Stamped++
+		}
+		if r.SM3 != "" {
+			total.SM3++
 		}
 		switch r.Result {
 		case verify.OK:
@@ -240,6 +243,11 @@ func (p *verifyPrinter) summary(r verify.Report, good bool) error {
 	}
 	if r.Cosigned > 0 {
 		if err := p.a.println(p.a.say("verify.policy", r.Cosigned, r.Size, r.CosignedAt.Local().Format(time.DateTime))); err != nil {
+			return err
+		}
+	}
+	if r.SM3 > 0 {
+		if err := p.a.println(p.a.sayN("verify.sm3", r.SM3)); err != nil {
 			return err
 		}
 	}

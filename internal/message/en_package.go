@@ -17,6 +17,8 @@ var englishPackage = map[string]string{
 	"export.without":     "not in the package, since it has none of this kind: %s (%s)",
 	"verify.of":          "made from %s",
 	"verify.omitted":     "not in here",
+	"verify.sm3.one":     "The SM3 of %d clip is what its entry says, too.",
+	"verify.sm3.many":    "The SM3 of %d clips is what their entries say, too.",
 	"export.lacks":       "the certificate is made without this: %s",
 	"export.left":        "not in the package, part of the same recording: %s",
 	"export.check.zip":   "check it with: custodock verify %s --key %s",

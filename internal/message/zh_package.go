@@ -17,6 +17,8 @@ var chinesePackage = map[string]string{
 	"export.without":     "没有此类派生文件，未包含在证据包中：%s（%s）",
 	"verify.of":          "由 %s 制作",
 	"verify.omitted":     "不在包内",
+	"verify.sm3.one":     "%d 个文件的 SM3 与其条目所记一致。",
+	"verify.sm3.many":    "%d 个文件的 SM3 与其条目所记一致。",
 	"export.lacks":       "证明书缺少此项：%s",
 	"export.left":        "同一段录音录像的其他部分，未包含在证据包中：%s",
 	"export.check.zip":   "核验方法：custodock verify %s --key %s",

@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -111,11 +113,25 @@ func (l *Log) reader() tlog.HashReader {
 // the entry is.
 func (l *Log) Clip(path, content string) int64 {
 	l.t.Helper()
+	return l.ClipWith(path, content, nil)
+}
+
+// SM3 is that of content, as an entry has it.
+func SM3(content string) string {
+	d := sm3.Sum([]byte(content))
+	return hex.EncodeToString(d[:])
+}
+
+// ClipWith is Clip with more fields of the entry, or others.
+func (l *Log) ClipWith(path, content string, fields manifest.Object) int64 {
+	l.t.Helper()
 	d := clip.Digest(sha256.Sum256([]byte(content)))
 	l.Write(store.Name(d), []byte(content))
-	return l.Append("clip.ingested", manifest.Object{
+	all := manifest.Object{
 		"sha256": d.String(), "size": int64(len(content)), "device": "c017", "bay": "3", "role": "main",
-	}, map[string]any{"path": path, "source": map[string]any{"kind": "fs", "id": "12A4-33FF"}})
+	}
+	maps.Copy(all, fields)
+	return l.Append("clip.ingested", all, map[string]any{"path": path, "source": map[string]any{"kind": "fs", "id": "12A4-33FF"}})
 }
 
 // About adds a statement about clip n, with the leaf hash of its entry.

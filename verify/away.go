@@ -1,0 +1,24 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
+)
+
+// lost is an error where an object could not be read because its whole store cannot:
+// the checkpoint, which was there a moment ago, does not come either. Of the clip, and
+// of all behind it, nothing is known then, and a later sitting reads them.
+func (r *run) lost(ctx context.Context, o object) error {
+	if o.state != failed {
+		return nil
+	}
+	name := manifest.CheckpointPath(r.head.Log)
+	if _, err := r.Store.Stat(ctx, name, ""); err != nil && !errors.Is(err, store.ErrNotExist) {
+		return fmt.Errorf("read %s again, since an object cannot be read: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/custodock/custodock/store"
+	"github.com/custodock/custodock/verify"
+	"github.com/custodock/custodock/verify/verifytest"
+)
+
+// leaving is a store that gives no object any more behind some, and nothing else
+// either where it is gone as a whole.
+type leaving struct {
+	verifytest.Memory
+	left  atomic.Int64 // objects that it still gives
+	whole bool
+}
+
+func (s *leaving) Open(ctx context.Context, name, version string) (store.File, error) {
+	if name[:7] == "object/" && s.left.Add(-1) < 0 {
+		return nil, fmt.Errorf("open %s: %w", name, store.ErrAway)
+	}
+	return s.Memory.Open(ctx, name, version)
+}
+
+func (s *leaving) Stat(ctx context.Context, name, version string) (store.Info, error) {
+	if s.whole && s.left.Load() < 0 {
+		return store.Info{}, fmt.Errorf("stat %s: %w", name, store.ErrAway)
+	}
+	return s.Memory.Stat(ctx, name, version)
+}
+
+// An object that cannot be read is its clip's fault as long as the store is there; of
+// a store that went nothing is said of any clip behind.
+func TestStoreGoesAway(t *testing.T) {
+	l := verifytest.New(t, t.TempDir())
+	const clips, given = 20, 7
+	for i := range clips {
+		l.Stored(l.Clip(fmt.Sprint(i), fmt.Sprint("content ", i)))
+	}
+	l.Publish()
+	for _, whole := range []bool{false, true} {
+		s := &leaving{Memory: l.Memory(), whole: whole}
+		s.left.Store(given)
+		report, err := verify.Store(context.Background(), verify.Options{Store: s, Key: l.Key, Workers: 1}, nil)
+		if mismatch := errors.Is(err, verify.ErrMismatch); mismatch == whole || errors.Is(err, store.ErrAway) != whole {
+			t.Errorf("gone %t: %v", whole, err)
+		}
+		want := 0
+		if !whole {
+			want = clips - given
+		}
+		if report.Missing != want || whole && report.OK > given || !whole && report.OK != given {
+			t.Errorf("gone %t: %+v", whole, report)
+		}
+	}
+}
