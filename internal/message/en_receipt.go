@@ -17,7 +17,7 @@ var englishReceipt = map[string]string{
 	"receipt.earlier":     "Earlier one",
 	"receipt.number":      "Receipt number",
 	"receipt.number.do":   "Type it at this dock to see what is true later.",
-	"receipt.check":       "To check it: custodock verify FILE, with the text below.",
+	"receipt.check":       "To check it, save what the code says in a file: custodock verify FILE. It says:",
 	"receipt.rest":        "Goes back to the dock by itself.",
 	"receipt.ask":         "Badge or receipt number",
 	"receipt.ask.do":      "Scan the badge, or type. The number stands on the receipt.",

@@ -17,7 +17,7 @@ var chineseReceipt = map[string]string{
 	"receipt.earlier":     "更早一份",
 	"receipt.number":      "回执编号",
 	"receipt.number.do":   "日后在本站输入此编号，可查看最新情况。",
-	"receipt.check":       "核验方法：将下方文本存为文件，custodock verify 文件。",
+	"receipt.check":       "核验方法：将二维码中的文本存为文件，运行 custodock verify 文件。文本如下：",
 	"receipt.rest":        "无人操作时自动返回。",
 	"receipt.ask":         "警号或回执编号",
 	"receipt.ask.do":      "请刷证件，或输入。编号印在回执上。",

@@ -1,0 +1,191 @@
+// Package browser drives a real Chromium as a person at a touch screen does, by
+// the DevTools protocol over a pair of pipes: messages of JSON, each with a zero
+// byte behind it. Nothing listens on a port, and no program of others is between.
+package browser
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/custodock/custodock/internal/testbench"
+)
+
+// Page is one tab of a browser of its own.
+type Page struct {
+	t       testing.TB
+	session string
+
+	mu     sync.Mutex
+	out    *os.File
+	last   int
+	asked  map[int]chan answer
+	closed bool
+}
+
+type answer struct {
+	ID     int             `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// Open starts a browser with a touch screen of that size, which ends with the
+// test.
+func Open(t testing.TB, width, height int) *Page {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("start a browser: %v: install chromium", err)
+	}
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	args := []string{
+		"--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-sync",
+		"--disable-component-update", "--disable-background-networking", "--disable-dev-shm-usage", "--hide-scrollbars",
+		"--user-data-dir=" + home, "about:blank",
+	}
+	if os.Geteuid() == 0 {
+		args = append([]string{"--no-sandbox"}, args...) // which root cannot have
+	}
+	var words bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirIn, theirOut}, &words // descriptors 3 and 4
+	cmd.Env = append(os.Environ(), "HOME="+home)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = theirIn.Close(), theirOut.Close()
+	p := &Page{t: t, out: in, asked: map[int]chan answer{}}
+	read := make(chan struct{})
+	go func() { defer close(read); p.listen(out) }()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it started holds the pipes, too
+		_ = cmd.Wait()
+		<-read
+		_, _ = in.Close(), out.Close()
+		if t.Failed() && words.Len() > 0 {
+			t.Logf("the browser said %q", words.String())
+		}
+	})
+	p.attach(width, height)
+	return p
+}
+
+// attach takes the tab that there is, and gives it the screen.
+func (p *Page) attach(width, height int) {
+	p.t.Helper()
+	var targets struct {
+		Infos []struct {
+			ID   string `json:"targetId"`
+			Type string `json:"type"`
+		} `json:"targetInfos"`
+	}
+	p.call("Target.getTargets", nil, &targets)
+	for _, one := range targets.Infos {
+		if one.Type == "page" {
+			var got struct {
+				Session string `json:"sessionId"`
+			}
+			p.call("Target.attachToTarget", object{"targetId": one.ID, "flatten": true}, &got)
+			p.session = got.Session
+			break
+		}
+	}
+	if p.session == "" {
+		p.t.Fatalf("the browser has no tab: %+v", targets)
+	}
+	p.call("Page.enable", nil, nil)
+	p.call("Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	p.call("Emulation.setTouchEmulationEnabled", object{"enabled": true}, nil)
+}
+
+// object are the parameters of a call.
+type object map[string]any
+
+// listen hands each answer to who waits for it until the pipe ends.
+func (p *Page) listen(out *os.File) {
+	lines := bufio.NewReader(out)
+	for {
+		raw, err := lines.ReadBytes(0)
+		if err != nil {
+			break
+		}
+		var a answer
+		if json.Unmarshal(bytes.TrimSuffix(raw, []byte{0}), &a) != nil || a.ID == 0 {
+			continue // an event, which nobody waits for
+		}
+		p.mu.Lock()
+		if wait := p.asked[a.ID]; wait != nil {
+			wait <- a
+			delete(p.asked, a.ID)
+		}
+		p.mu.Unlock()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, wait := range p.asked {
+		close(wait)
+	}
+}
+
+// ask calls a method of the protocol and decodes its result into result.
+func (p *Page) ask(method string, params object, result any) error {
+	wait := make(chan answer, 1)
+	p.mu.Lock()
+	p.last++
+	id := p.last
+	message, err := json.Marshal(object{"id": id, "method": method, "params": params, "sessionId": p.session})
+	if p.session == "" || err != nil {
+		message, err = json.Marshal(object{"id": id, "method": method, "params": params})
+	}
+	if err == nil && !p.closed {
+		p.asked[id] = wait
+		_, err = p.out.Write(append(message, 0))
+	}
+	closed := p.closed
+	p.mu.Unlock()
+	if err != nil || closed {
+		return fmt.Errorf("%s: the browser has ended: %w", method, err)
+	}
+	late := time.NewTimer(testbench.Patience)
+	defer late.Stop()
+	select {
+	case a, ok := <-wait:
+		switch {
+		case !ok:
+			return fmt.Errorf("%s: the browser ended", method)
+		case a.Error != nil:
+			return fmt.Errorf("%s: %s", method, a.Error.Message)
+		case result != nil:
+			return json.Unmarshal(a.Result, result)
+		}
+		return nil
+	case <-late.C:
+		return fmt.Errorf("%s: no answer in %v", method, testbench.Patience)
+	}
+}
+
+func (p *Page) call(method string, params object, result any) {
+	p.t.Helper()
+	if err := p.ask(method, params, result); err != nil {
+		p.t.Fatal(err)
+	}
+}
