@@ -17,7 +17,7 @@ import (
 
 const (
 	// receiptTime is how long a receipt waits for a store that may be away.
-	receiptTime = 5 * time.Second
+	receiptTime = 3 * time.Second
 	// restTime is after how long without a touch a receipt gives way to the dock.
 	restTime = time.Minute
 	// wrongTries may be made in a wrongTime, by all together: who guesses gets
@@ -94,8 +94,6 @@ func (b *board) blank(lang string) *sheetView {
 // fill puts the receipt into the sheet, or why there is none. One is made at a
 // time: nobody can have the dock publish and sign for many at once.
 func (b *board) fill(ctx context.Context, view *sheetView, code string, earlier int) int {
-	ctx, cancel := context.WithTimeout(ctx, receiptTime)
-	defer cancel()
 	sorry := func(key string, status int) int {
 		view.Sorry, view.Do = message.T(view.Lang, "receipt."+key), message.T(view.Lang, "receipt."+key+".do")
 		return status
@@ -103,9 +101,11 @@ func (b *board) fill(ctx context.Context, view *sheetView, code string, earlier 
 	select {
 	case b.papers <- struct{}{}:
 		defer func() { <-b.papers }()
-	case <-ctx.Done():
+	case <-ctx.Done(): // who asked has gone
 		return sorry("cannot", http.StatusServiceUnavailable)
 	}
+	ctx, cancel := context.WithTimeout(ctx, receiptTime)
+	defer cancel()
 	if b.tries.over() {
 		return sorry("tries", http.StatusTooManyRequests)
 	}
