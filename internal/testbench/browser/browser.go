@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/custodock/custodock/internal/testbench"
 )
+
+var errEnded = errors.New("the browser has ended")
 
 // Page is one tab of a browser of its own.
 type Page struct {
@@ -146,32 +149,39 @@ func (p *Page) listen(out *os.File) {
 	}
 }
 
-// ask calls a method of the protocol and decodes its result into result.
-func (p *Page) ask(method string, params object, result any) error {
+// send asks for a method of the protocol; what it returns waits for the result and
+// decodes it into result. What is sent first is done first.
+func (p *Page) send(method string, params object, result any) (await func() error) {
 	wait := make(chan answer, 1)
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.last++
-	id := p.last
-	message, err := json.Marshal(object{"id": id, "method": method, "params": params, "sessionId": p.session})
-	if p.session == "" || err != nil {
-		message, err = json.Marshal(object{"id": id, "method": method, "params": params})
+	message := object{"id": p.last, "method": method, "params": params}
+	if p.session != "" {
+		message["sessionId"] = p.session
 	}
-	if err == nil && !p.closed {
-		p.asked[id] = wait
-		_, err = p.out.Write(append(message, 0))
+	raw, err := json.Marshal(message)
+	if err == nil && p.closed {
+		err = errEnded
 	}
-	closed := p.closed
-	p.mu.Unlock()
-	if err != nil || closed {
-		return fmt.Errorf("%s: the browser has ended: %w", method, err)
+	if err == nil {
+		p.asked[p.last] = wait
+		_, err = p.out.Write(append(raw, 0))
 	}
+	if err != nil {
+		return func() error { return fmt.Errorf("%s: %w", method, err) }
+	}
+	return func() error { return decode(method, wait, result) }
+}
+
+func decode(method string, wait <-chan answer, result any) error {
 	late := time.NewTimer(testbench.Patience)
 	defer late.Stop()
 	select {
 	case a, ok := <-wait:
 		switch {
 		case !ok:
-			return fmt.Errorf("%s: the browser ended", method)
+			return fmt.Errorf("%s: %w", method, errEnded)
 		case a.Error != nil:
 			return fmt.Errorf("%s: %s", method, a.Error.Message)
 		case result != nil:
@@ -181,6 +191,10 @@ func (p *Page) ask(method string, params object, result any) error {
 	case <-late.C:
 		return fmt.Errorf("%s: no answer in %v", method, testbench.Patience)
 	}
+}
+
+func (p *Page) ask(method string, params object, result any) error {
+	return p.send(method, params, result)()
 }
 
 func (p *Page) call(method string, params object, result any) {

@@ -83,33 +83,25 @@ func (p *Page) Await(expression string) {
 	}
 }
 
-// At is the middle of what a selector finds on the screen.
-func (p *Page) At(selector string) (x, y float64) {
+// Touch touches the middle of what a selector finds, once it is there.
+func (p *Page) Touch(selector string) {
 	p.t.Helper()
 	p.Await(fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q)", selector))
 	var at [2]float64
 	p.Eval(fmt.Sprintf("(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(%q).getBoundingClientRect())", selector), &at)
-	return at[0], at[1]
+	p.TouchAt(at[0], at[1])
 }
 
-// Touch touches what a selector finds.
-func (p *Page) Touch(selector string) {
+// TouchAt touches a point of the screen. The finger is lifted without waiting for
+// what it did, lest a slow machine makes a long press of it.
+func (p *Page) TouchAt(x, y float64) {
 	p.t.Helper()
-	x, y := p.At(selector)
-	p.Press(x, y)
-	p.Lift()
-}
-
-// Press puts a finger on the screen, Lift takes it off.
-func (p *Page) Press(x, y float64) {
-	p.t.Helper()
-	p.call("Input.dispatchTouchEvent", object{"type": "touchStart", "touchPoints": []object{{"x": x, "y": y}}}, nil)
-}
-
-// Lift takes the finger off the screen.
-func (p *Page) Lift() {
-	p.t.Helper()
-	p.call("Input.dispatchTouchEvent", object{"type": "touchEnd", "touchPoints": []object{}}, nil)
+	const method = "Input.dispatchTouchEvent"
+	down := p.send(method, object{"type": "touchStart", "touchPoints": []object{{"x": x, "y": y}}}, nil)
+	up := p.send(method, object{"type": "touchEnd", "touchPoints": []object{}}, nil)
+	if err := errors.Join(down(), up()); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // Scan types as a badge reader does that says it is a keyboard: fast, and Enter at
