@@ -167,6 +167,12 @@ func TestReceiptIsNotGuessed(t *testing.T) {
 	if w := typed(t, h, "/receipt", "same-origin", code("013370")); w.Code != http.StatusOK {
 		t.Errorf("a minute later: %d", w.Code)
 	}
+	desk.receipt = ingest.ReceiptView{}
+	for range 2 {
+		if w := typed(t, h, "/receipt", "same-origin", code("1")); w.Code != http.StatusNotFound {
+			t.Errorf("what was wrong a minute ago counts on: %d", w.Code)
+		}
+	}
 }
 
 // TestReceiptThatCannotBe: the sheet says so, tells nothing of why, and can be used.

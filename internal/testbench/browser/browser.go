@@ -42,8 +42,24 @@ type answer struct {
 }
 
 // Open starts a browser with a touch screen of that size, which ends with the
-// test.
+// test. One that breaks down before it shows anything is started again: that is
+// no fault of what it would have shown.
 func Open(t testing.TB, width, height int) *Page {
+	t.Helper()
+	const starts = 3
+	for i := 1; ; i++ {
+		p := start(t)
+		err := p.attach(width, height)
+		if err == nil {
+			return p
+		}
+		if i == starts {
+			t.Fatal(err)
+		}
+	}
+}
+
+func start(t testing.TB) *Page {
 	t.Helper()
 	program, err := exec.LookPath("chromium")
 	if err != nil {
@@ -66,9 +82,8 @@ func Open(t testing.TB, width, height int) *Page {
 	if os.Geteuid() == 0 {
 		args = append([]string{"--no-sandbox"}, args...) // which root cannot have
 	}
-	var words bytes.Buffer
 	cmd := exec.Command(program, args...)
-	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirIn, theirOut}, &words // descriptors 3 and 4
+	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // descriptors 3 and 4
 	cmd.Env = append(os.Environ(), "HOME="+home)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -83,40 +98,40 @@ func Open(t testing.TB, width, height int) *Page {
 		_ = cmd.Wait()
 		<-read
 		_, _ = in.Close(), out.Close()
-		if t.Failed() && words.Len() > 0 {
-			t.Logf("the browser said %q", words.String())
-		}
 	})
-	p.attach(width, height)
 	return p
 }
 
 // attach takes the tab that there is, and gives it the screen.
-func (p *Page) attach(width, height int) {
-	p.t.Helper()
+func (p *Page) attach(width, height int) error {
 	var targets struct {
 		Infos []struct {
 			ID   string `json:"targetId"`
 			Type string `json:"type"`
 		} `json:"targetInfos"`
 	}
-	p.call("Target.getTargets", nil, &targets)
+	if err := p.ask("Target.getTargets", nil, &targets); err != nil {
+		return err
+	}
+	var got struct {
+		Session string `json:"sessionId"`
+	}
 	for _, one := range targets.Infos {
-		if one.Type == "page" {
-			var got struct {
-				Session string `json:"sessionId"`
-			}
-			p.call("Target.attachToTarget", object{"targetId": one.ID, "flatten": true}, &got)
-			p.session = got.Session
-			break
+		if one.Type != "page" {
+			continue
+		}
+		if err := p.ask("Target.attachToTarget", object{"targetId": one.ID, "flatten": true}, &got); err != nil {
+			return err
 		}
 	}
-	if p.session == "" {
-		p.t.Fatalf("the browser has no tab: %+v", targets)
+	if p.session = got.Session; p.session == "" {
+		return fmt.Errorf("the browser has no tab: %+v", targets)
 	}
-	p.call("Page.enable", nil, nil)
-	p.call("Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
-	p.call("Emulation.setTouchEmulationEnabled", object{"enabled": true}, nil)
+	return errors.Join(
+		p.ask("Page.enable", nil, nil),
+		p.ask("Emulation.setDeviceMetricsOverride", object{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil),
+		p.ask("Emulation.setTouchEmulationEnabled", object{"enabled": true}, nil),
+	)
 }
 
 // object are the parameters of a call.
