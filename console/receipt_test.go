@@ -169,8 +169,8 @@ func TestReceiptIsNotGuessed(t *testing.T) {
 	}
 	desk.receipt = ingest.ReceiptView{}
 	for range 2 {
-		if w := typed(t, h, "/receipt", "same-origin", code("1")); w.Code != http.StatusNotFound {
-			t.Errorf("what was wrong a minute ago counts on: %d", w.Code)
+		if w := typed(t, h, "/receipt", "same-origin", code("no-such-badge")); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "no-such") {
+			t.Errorf("what was wrong a minute ago counts on, or is shown: %d", w.Code)
 		}
 	}
 }
