@@ -132,6 +132,7 @@ const small = `[...document.querySelectorAll('a, button, input')].filter(e => {
 
 func comfortable(t *testing.T, p *browser.Page, what string) {
 	t.Helper()
+	p.Await("document.readyState === 'complete'") // its style is there
 	var bad []string
 	p.Eval(small, &bad)
 	if len(bad) > 0 {
