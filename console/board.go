@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"html/template"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
 )
 
@@ -35,23 +37,53 @@ func parseBoard(lang string) *template.Template {
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// Screen is what the board asks of a dock. Nobody says who they are before it, so
+// it has no call by which to look for the past of a bay or a camera.
+type Screen interface {
+	// Status is the dock at this moment.
+	Status(ctx context.Context) (ingest.Status, error)
+	// Changed returns when something changed since it last returned, or with the
+	// context's error.
+	Changed(ctx context.Context) error
+	// ReceiptAgain signs what is true now of the docking that a receipt's number
+	// or a collector's badge names; ingest.ErrNoDocking when there is none.
+	ReceiptAgain(ctx context.Context, code string, earlier int) (ingest.ReceiptView, error)
+}
+
 type board struct {
-	desk    Desk
+	desk    Screen
 	conf    func() configs.Config // in force: its language, and what a tile may promise about the camera
 	streams chan struct{}         // one token an open event stream
 	beat    time.Duration
+	papers  chan struct{} // a token for the receipt that is made
+	rest    time.Duration // without a touch, before a receipt gives way
+	tries   tries
 }
 
-// Board is the page of the duty room's screen. It only shows; it answers on
-// loopback names alone. The language is ?lang=, else Chinese where the
+// Board is the page of the duty room's screen. It only shows, and signs receipts
+// of what it shows; it answers on loopback names alone. The language is ?lang=, else Chinese where the
 // configuration says so, else what the browser asks for.
-func Board(desk Desk, conf func() configs.Config) http.Handler {
-	b := &board{desk: desk, conf: conf, streams: make(chan struct{}, maxStreams), beat: heartbeat}
+func Board(desk Screen, conf func() configs.Config) http.Handler {
+	return newBoard(desk, conf).handler()
+}
+
+func newBoard(desk Screen, conf func() configs.Config) *board {
+	return &board{
+		desk: desk, conf: conf, streams: make(chan struct{}, maxStreams), beat: heartbeat,
+		papers: make(chan struct{}, 1), rest: restTime, tries: tries{now: time.Now},
+	}
+}
+
+func (b *board) handler() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /{$}", b.page)
 	m.HandleFunc("GET /events", b.events)
+	m.HandleFunc("GET /receipt", b.receipt)
+	m.HandleFunc("POST /receipt", b.again)
 	m.HandleFunc("GET /board.css", asset("board/board.css", "text/css; charset=utf-8"))
 	m.HandleFunc("GET /board.js", asset("board/board.js", "text/javascript; charset=utf-8"))
+	m.HandleFunc("GET /receipt.css", asset("board/receipt.css", "text/css; charset=utf-8"))
+	m.HandleFunc("GET /receipt.js", asset("board/receipt.js", "text/javascript; charset=utf-8"))
 	m.HandleFunc("GET /icon.svg", asset("board/icon.svg", "image/svg+xml"))
 	return harden(http.NewCrossOriginProtection().Handler(m))
 }

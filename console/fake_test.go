@@ -16,6 +16,7 @@ type fakeDesk struct {
 	changed chan struct{}
 	clips   []ingest.ClipView
 	err     error // of every method, when set
+	receipt ingest.ReceiptView
 
 	ingest func(context.Context, ingest.Request, func(ingest.Event)) (ingest.Summary, error)
 	events func(context.Context, *int64, func(ingest.StreamEvent) error) error
@@ -119,6 +120,20 @@ func (d *fakeDesk) Anchor(context.Context) (ingest.AnchorView, error) {
 
 func (d *fakeDesk) Receipt(_ context.Context, which string) (ingest.ReceiptView, error) {
 	return ingest.ReceiptView{Docking: 42, Device: "c017", Note: "custodock receipt v1\n"}, d.ask(which)
+}
+
+func (d *fakeDesk) ReceiptAgain(_ context.Context, code string, earlier int) (ingest.ReceiptView, error) {
+	err := d.ask(paperAsked{code, earlier})
+	if err == nil && d.receipt.Note == "" {
+		err = ingest.ErrNoDocking
+	}
+	return d.receipt, err
+}
+
+// paperAsked is what was asked for at the board.
+type paperAsked struct {
+	code    string
+	earlier int
 }
 
 func (d *fakeDesk) SignGaps(_ context.Context, r ingest.GapsRequest) (string, error) {

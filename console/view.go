@@ -18,6 +18,7 @@ const (
 // dockView is what the board draws, with every word chosen and every foreign
 // byte made printable; html/template does the rest of the escaping.
 type dockView struct {
+	Lang           string
 	Lost           bool
 	Log, Authority string
 	Size           int64
@@ -40,6 +41,7 @@ type tileView struct {
 	Listing     bool  // the total still grows: a bar would promise too much
 	Done, Total int64 // of the bar: bytes, or clips
 	Count       string
+	Receipt     string // its number, where the camera may be taken
 }
 
 type alarmView struct{ Title, Do string }
@@ -50,7 +52,7 @@ type queueView struct {
 }
 
 func viewOf(s ingest.Status, lang, policy string) *dockView {
-	v := &dockView{Log: message.Line(s.Log), Authority: message.Line(s.Authority), Size: s.Size, Grid: gridFor(len(s.Bays))}
+	v := &dockView{Lang: lang, Log: message.Line(s.Log), Authority: message.Line(s.Authority), Size: s.Size, Grid: gridFor(len(s.Bays))}
 	for _, b := range s.Bays {
 		t := tileOf(b, lang)
 		if policy == configs.PolicyDock && t.Class == "free" && b.Listed > 0 && b.Erase == nil {
@@ -61,6 +63,9 @@ func viewOf(s ingest.Status, lang, policy string) *dockView {
 			v.Working++
 		case "free", "part":
 			v.Ready++
+			if b.Listed > 0 {
+				t.Receipt = b.Receipt
+			}
 		}
 		v.Tiles = append(v.Tiles, t)
 	}

@@ -67,7 +67,7 @@ func (d *docking) open(ctx context.Context) error {
 			fields["bay"] = d.origin.bay
 		}
 		e, err := d.s.append(tx, manifest.Draft{Type: "docking.opened", Actor: d.want.actor, Fields: fields, Record: record})
-		d.opened = e.N
+		d.opened, d.receipt = e.N, receiptNumber(e)
 		return err
 	})
 	if d.verdict.device == nil {
@@ -175,7 +175,12 @@ func (d *docking) close(ctx context.Context, failed error) error {
 		_, err := d.s.append(tx, manifest.Draft{Type: "docking.closed", Actor: d.want.actor, Fields: fields, Record: record})
 		return err
 	})
-	d.bay.update(func(b *BayStatus) { b.Failed += len(rec.Changed) - len(rec.Missing) }) // came or changed after they were read
+	d.bay.update(func(b *BayStatus) {
+		b.Failed += len(rec.Changed) - len(rec.Missing) // came or changed after they were read
+		if err == nil {
+			b.Receipt = d.receipt
+		}
+	})
 	d.bay.finish(failed, d.s.now())
 	if err == nil {
 		d.s.judgeCamera(d.origin.device, clock)

@@ -44,6 +44,7 @@ type docking struct {
 	incomplete bool              // part of the camera could not be listed
 	complete   bool              // it was listed and read to its end
 	opened     int64             // its docking.opened entry
+	receipt    string            // the number of its receipt
 	clock      clockwork
 	usb        usbFacts // of a camera on the bus
 

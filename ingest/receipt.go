@@ -30,6 +30,7 @@ type ReceiptView struct {
 	Central   int64  `json:"central"`
 	Confirmed int64  `json:"confirmed"`
 	Note      string `json:"note"`
+	Number    string `json:"number"` // by which it is asked for again where nobody has a role
 }
 
 // Receipt publishes the log and states what is true of one docking now: that of
@@ -43,6 +44,11 @@ func (s *Station) Receipt(ctx context.Context, which string) (ReceiptView, error
 	if err != nil {
 		return ReceiptView{}, err
 	}
+	return s.receiptOf(ctx, closed, opened)
+}
+
+// receiptOf publishes the log and states what is true of a docking now.
+func (s *Station) receiptOf(ctx context.Context, closed, opened manifest.Entry) (ReceiptView, error) {
 	clips, err := s.clipsOf(closed, opened)
 	if err != nil {
 		return ReceiptView{}, fmt.Errorf("receipt of docking %d: %w", opened.N, err)
@@ -66,7 +72,7 @@ func (s *Station) Receipt(ctx context.Context, which string) (ReceiptView, error
 	}
 	return ReceiptView{
 		Docking: r.Docking, Device: r.Device, Bay: r.Bay, Time: formatTime(r.Time), End: r.End,
-		Clips: r.Clips, Safe: r.Safe, Central: r.Central, Confirmed: r.Confirmed, Note: string(note),
+		Clips: r.Clips, Safe: r.Safe, Central: r.Central, Confirmed: r.Confirmed, Number: receiptNumber(opened), Note: string(note),
 	}, nil
 }
 

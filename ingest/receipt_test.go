@@ -26,7 +26,7 @@ func receipt(t *testing.T, s *Station, which string) manifest.Receipt {
 	okay(t, err)
 	want := ReceiptView{
 		Docking: r.Docking, Device: r.Device, Bay: r.Bay, Time: formatTime(r.Time), End: r.End,
-		Clips: r.Clips, Safe: r.Safe, Central: r.Central, Confirmed: r.Confirmed, Note: view.Note,
+		Clips: r.Clips, Safe: r.Safe, Central: r.Central, Confirmed: r.Confirmed, Number: view.Number, Note: view.Note,
 	}
 	if diff := cmp.Diff(want, view); diff != "" {
 		t.Error(diff)

@@ -124,6 +124,7 @@ type BayStatus struct {
 	Hold       string    `json:"hold,omitempty"`   // while it is held: HoldSame or HoldUnknown
 	Opened     time.Time `json:"opened"`
 	Closed     time.Time `json:"closed,omitzero"`
+	Receipt    string    `json:"receipt,omitempty"` // number of its receipt, from when its end is entered
 
 	Erase *EraseStatus `json:"erase,omitempty"` // nil where nothing is erased by configuration
 }

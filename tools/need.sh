@@ -15,7 +15,8 @@ build='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev
 run='find:findutils sha256sum:coreutils diff:diffutils'
 test='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev mkfs.ext4:e2fsprogs losetup:mount
 	ip:iproute2 nsenter:util-linux nft:nftables strace:strace openssl:openssl xxd:xxd sha256sum:coreutils
-	systemd-analyze:systemd make:make mkfs.vfat:dosfstools setpriv:util-linux addpart:util-linux'
+	systemd-analyze:systemd make:make mkfs.vfat:dosfstools setpriv:util-linux addpart:util-linux
+	chromium:chromium'
 bench='openssl:openssl sync:coreutils'
 servers='' # programs of Go alone
 peers=''

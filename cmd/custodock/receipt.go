@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
-	"time"
 
 	"github.com/boombuler/barcode/qr"
 	"github.com/spf13/cobra"
@@ -47,30 +46,8 @@ func (a *app) printReceipt(r ingest.ReceiptView) error {
 	if err != nil {
 		return fmt.Errorf("draw receipt: %w", err)
 	}
-	_, err = fmt.Fprintf(a.out, "%s\n\n%s\n%s", strings.Join(a.receiptWords(r), "\n"), r.Note, code)
+	_, err = fmt.Fprintf(a.out, "%s\n\n%s\n%s", strings.Join(console.ReceiptText(r, a.lang), "\n"), r.Note, code)
 	return err
-}
-
-// receiptWords says what is true and no more.
-func (a *app) receiptWords(r ingest.ReceiptView) []string {
-	at := r.Time
-	if t, err := time.Parse(time.RFC3339, r.Time); err == nil {
-		at = t.Local().Format("2006-01-02 15:04")
-	}
-	words := []string{a.sayN("receipt.safe", int(r.Safe), at)}
-	if missed := r.Clips - r.Safe; missed > 0 {
-		words = append(words, a.sayN("receipt.missed", int(missed)))
-	}
-	complete := r.End == "complete"
-	if !complete {
-		words = append(words, a.say("receipt.unended"))
-	}
-	there := max(r.Central, r.Confirmed)
-	words = append(words, a.say("receipt.central", r.Confirmed, there-r.Confirmed, r.Safe-there))
-	if complete && r.Confirmed == r.Clips {
-		return append(words, a.say("receipt.all"))
-	}
-	return append(words, a.say("receipt.keep"))
 }
 
 // qrQuiet is the empty margin that ISO/IEC 18004 asks for, in modules.

@@ -5,9 +5,10 @@
 // true, so it is covered until there is word again.
 (function () {
   const silence = 15000; // ms: three heartbeats
+  const moment = 1000; // ms: a slow touch
   const dock = document.getElementById("dock");
   const lost = document.getElementById("lost");
-  let source, timer;
+  let source, timer, touched = 0, waiting = null;
 
   function alive() {
     lost.hidden = true;
@@ -21,11 +22,25 @@
     timer = setTimeout(connect, 5000);
   }
 
+  // A touch would be lost if what is under the finger were replaced meanwhile. It
+  // may hold up no more than a moment, since what stands there grows old.
+  function place() {
+    if (touched || waiting === null) return;
+    dock.innerHTML = waiting;
+    waiting = null;
+  }
+
+  function touch() {
+    clearTimeout(touched);
+    touched = setTimeout(function () { touched = 0; place(); }, moment);
+  }
+
   function connect() {
     if (source) source.close();
     source = new EventSource(document.body.dataset.events);
     source.addEventListener("dock", function (event) {
-      dock.innerHTML = event.data;
+      waiting = event.data;
+      place();
       alive();
     });
     source.addEventListener("beat", alive);
@@ -34,5 +49,6 @@
     timer = setTimeout(silent, silence);
   }
 
+  addEventListener("pointerdown", touch);
   connect();
 })();
