@@ -172,6 +172,21 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestReadOn: a read that failed once is gone on with, in the same docking, where it
+// stopped.
+func TestReadOn(t *testing.T) {
+	dir := t.TempDir()
+	files := testbench.Clips(t, dir, 1, 12<<20, 7)
+	fault := testbench.Fault{Kind: testbench.ReadError, Path: files[0].Name, At: 11 << 20, Times: 1}
+	cam := testbench.Camera(t, dir, fault)
+	s := openStation(t, testOptions(t))
+	take(t, s, cam.Mountpoint, clip.Tags{})
+	r := only(t, s, filepath.Join(dir, files[0].Name))
+	if cam.Fired(fault.Kind) != 1 || r.Record.ResumedAt < partialFrom {
+		t.Errorf("read on at %d after %d faults", r.Record.ResumedAt, cam.Fired(fault.Kind))
+	}
+}
+
 // TestResumeRefused: where anything says that the file is another, or what was
 // kept is not whole, the clip is read anew and what was kept goes.
 func TestResumeRefused(t *testing.T) {

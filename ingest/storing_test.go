@@ -51,6 +51,28 @@ func TestStoredTogether(t *testing.T) {
 	}
 }
 
+// TestStoredBefore: a file whose clip was in every store before it was noted waits
+// for none.
+func TestStoredBefore(t *testing.T) {
+	s := openStation(t, testOptions(t))
+	d, all := placed(t, s, 2)
+	okay(t, d.finish(t.Context(), all, true))
+	c := s.centrals()[0]
+	jobs, err := s.jobs(c.name, -1)
+	okay(t, err)
+	for _, j := range jobs {
+		okay(t, s.stored(t.Context(), c, []answer{{j, store.Info{Size: j.q.Size}}})[0].err)
+	}
+	for _, one := range all {
+		s.spool.hold(one.digest())
+		d.slots <- struct{}{}
+	}
+	okay(t, d.finish(t.Context(), all, true))
+	if st := d.bay.status(); st.Known != 2 || st.Stored != 4 {
+		t.Errorf("twice two clips: %d were known, %d stored", st.Known, st.Stored)
+	}
+}
+
 // TestOneThatCannotBeStored: an answer that fits no entry keeps out no other, and
 // that clip stays in queue and spool.
 func TestOneThatCannotBeStored(t *testing.T) {
