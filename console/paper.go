@@ -35,8 +35,9 @@ func ReceiptText(r ingest.ReceiptView, lang string) []string {
 	return append(words, message.T(lang, "receipt.keep"))
 }
 
-// qrQuiet is the empty margin that ISO/IEC 18004 asks for, in modules.
-const qrQuiet = 4
+// QuietZone is the empty margin of a QR code that ISO/IEC 18004 asks for, in
+// modules.
+const QuietZone = 4
 
 // codeView is a QR code for an SVG: dark modules as one path, in a square of so
 // many modules, margin included.
@@ -60,9 +61,9 @@ func codeOf(text string) (codeView, error) {
 				x++
 			}
 			if x > from {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+qrQuiet, y+qrQuiet, x-from, x-from)
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+QuietZone, y+QuietZone, x-from, x-from)
 			}
 		}
 	}
-	return codeView{Size: size + 2*qrQuiet, Path: b.String()}, nil
+	return codeView{Size: size + 2*QuietZone, Path: b.String()}, nil
 }

@@ -50,9 +50,6 @@ func (a *app) printReceipt(r ingest.ReceiptView) error {
 	return err
 }
 
-// qrQuiet is the empty margin that ISO/IEC 18004 asks for, in modules.
-const qrQuiet = 4
-
 // qrCode draws text as a QR code of a terminal, two modules a character, light
 // on dark or dark on light alike: readers take both.
 func qrCode(text string) (string, error) {
@@ -68,8 +65,8 @@ func qrCode(text string) (string, error) {
 		return code.At(x, y) == color.White
 	}
 	var b strings.Builder
-	for y := -qrQuiet; y < size+qrQuiet; y += 2 {
-		for x := -qrQuiet; x < size+qrQuiet; x++ {
+	for y := -console.QuietZone; y < size+console.QuietZone; y += 2 {
+		for x := -console.QuietZone; x < size+console.QuietZone; x++ {
 			switch upper, lower := light(x, y), light(x, y+1); {
 			case upper && lower:
 				b.WriteString("█")
