@@ -150,13 +150,25 @@ func refused(t *testing.T, d *dock, p *browser.Page, lang string, picture func(s
 	p.Await("document.querySelector('.tile.free')")
 }
 
-// restless is a board that has news whenever a finger comes down.
-const restless = `window.EventSource = class extends EventSource { constructor(at) { super(at); window.stream = this } };
+// restless is a board that has news whenever a finger comes down, and no other once
+// it has been drawn: what the daemon sends meanwhile would take their place.
+const restless = `window.EventSource = class extends EventSource {
+		constructor(at) {
+			super(at);
+			this.addEventListener('dock', event => {
+				if (window.stream && event.isTrusted) event.stopImmediatePropagation();
+				window.stream = this;
+			});
+		}
+	};
 	addEventListener('load', () => addEventListener('pointerdown', () => { // behind what the page does then
 		const data = document.getElementById('dock').innerHTML + '<i id=news></i>';
 		stream.dispatchEvent(new MessageEvent('dock', { data }));
 		sessionStorage.setItem('news', 'came');
 	}))`
+
+// drawn is a board that has been sent whole and listens to fingers.
+const drawn = "document.readyState === 'complete' && window.stream && document.querySelector('.tile.free a.paper')"
 
 // TestTouchIsNotLost: news under a finger wait until it is lifted, and no longer
 // than a moment.
@@ -166,13 +178,13 @@ func TestTouchIsNotLost(t *testing.T) {
 	p := browser.Open(t, 800, 600)
 	p.Before(restless)
 	d.at(p, "en")
-	p.Await("document.querySelector('.tile.free a.paper')")
+	p.Await(drawn)
 	p.Touch(".tile.free .big")
 	p.Await(says(fmt.Sprintf(safe["en"], 2)))
 	p.Await("sessionStorage.getItem('news') === 'came'")
 
 	d.at(p, "en")
-	p.Await("document.querySelector('.tile.free a.paper')")
+	p.Await(drawn)
 	p.TouchAt(320, 20) // the heading, which leads nowhere
 	p.Await("document.getElementById('news')")
 }
