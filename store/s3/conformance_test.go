@@ -185,6 +185,7 @@ func TestServers(t *testing.T) {
 				{"SpoolIsHanded", testbench.VersityGW, testSpoolIsHanded},
 				{"Disk", testbench.VersityGW, testDisk},
 				{"Uplink", testbench.VersityGW, testUplink},
+				{"OneAfterAnother", testbench.VersityGW, testOneAfterAnother},
 				{"CancelledUpload", testbench.VersityGW, testCancelledUpload},
 			} {
 				if test.only == "" || test.only == kind {

@@ -78,13 +78,33 @@ func (s *Store) confirmParts(ctx context.Context, o store.Object, p *plan, writt
 
 // sendParts brings all parts to the store and makes one object of them.
 func (s *Store) sendParts(ctx context.Context, o store.Object, p *plan) (pin, error) {
-	name := store.Name(o.Digest)
-	id, done, err := s.resume(ctx, o, p)
+	g, gctx := errgroup.WithContext(ctx)
+	id, all, err := s.giveOut(gctx, g, o, p)
+	if failed := g.Wait(); failed != nil {
+		err = failed // which is why the others were not given out
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return pin{}, err
 	}
-	all := make([]minio.CompletePart, len(p.crcs))
-	g, gctx := errgroup.WithContext(ctx)
+	return s.complete(ctx, store.Name(o.Digest), id, p, all)
+}
+
+// giveOut has g send the parts, and returns when the last has begun; they are in
+// all when g is done. A clip gives out all its parts before a later one begins, so
+// that the first are whole soon and the store has few pieces to keep.
+func (s *Store) giveOut(ctx context.Context, g *errgroup.Group, o store.Object, p *plan) (id string, all []minio.CompletePart, err error) {
+	if err := s.large.Acquire(ctx, 1); err != nil {
+		return "", nil, err
+	}
+	defer s.large.Release(1)
+	id, done, err := s.resume(ctx, o, p)
+	if err != nil {
+		return "", nil, err
+	}
+	all = make([]minio.CompletePart, len(p.crcs))
 	for i, crc := range p.crcs {
 		all[i] = minio.CompletePart{PartNumber: i + 1, ChecksumCRC64NVME: encodeCRC(crc)}
 		if have, ok := done[i]; ok {
@@ -92,23 +112,17 @@ func (s *Store) sendParts(ctx context.Context, o store.Object, p *plan) (pin, er
 			continue
 		}
 		// The goroutine comes after its turn, so that there are few of them.
-		if err := s.parts.enter(gctx); err != nil {
-			break
+		if err := s.parts.enter(ctx); err != nil {
+			return "", nil, err
 		}
 		g.Go(func() error {
 			defer s.parts.leave()
-			etag, err := s.sendPart(gctx, name, id, p, i)
+			etag, err := s.sendPart(ctx, store.Name(o.Digest), id, p, i)
 			all[i].ETag = etag
 			return err
 		})
 	}
-	if err := errors.Join(g.Wait(), ctx.Err()); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return pin{}, err
-	}
-	return s.complete(ctx, name, id, p, all)
+	return id, all, nil
 }
 
 func (s *Store) sendPart(ctx context.Context, name, id string, p *plan, i int) (etag string, err error) {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/store"
@@ -69,8 +70,9 @@ type Store struct {
 	hold     bool
 	now      func() time.Time
 	journal  store.Journal
-	lockable atomic.Bool // the bucket takes locks, as far as we know
-	names    keyed       // serialises the uploads of one name
+	lockable atomic.Bool         // the bucket takes locks, as far as we know
+	names    keyed               // serialises the uploads of one name
+	large    *semaphore.Weighted // held by the clip that gives out its parts
 	parts    *pace
 	puts     *pace
 }
@@ -90,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	mode, retain := o.Store.Locked()
 	s := &Store{
 		Reader: *r, mode: mode, retain: retain, hold: o.Store.Hold, now: o.Now, journal: o.Journal,
-		parts: newPace(firstParts, mostParts), puts: newPace(firstPuts, mostPuts),
+		large: semaphore.NewWeighted(1), parts: newPace(firstParts, mostParts), puts: newPace(firstPuts, mostPuts),
 	}
 	if s.journal == nil {
 		s.journal = noJournal{}
