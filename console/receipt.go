@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,7 +137,7 @@ func paperOf(r ingest.ReceiptView, lang string) (*paperView, error) {
 		return nil, err
 	}
 	p := &paperView{
-		Words: ReceiptText(r, lang), Bay: message.Line(r.Bay), Device: message.Line(r.Device), Number: message.Line(r.Number), Note: r.Note, Code: code,
+		Words: together(ReceiptText(r, lang)), Bay: message.Line(r.Bay), Device: message.Line(r.Device), Number: message.Line(r.Number), Note: r.Note, Code: code,
 		All: r.End == "complete" && r.Confirmed == r.Clips,
 	}
 	for line := range strings.Lines(r.Note) {
@@ -146,6 +147,19 @@ func paperOf(r ingest.ReceiptView, lang string) (*paperView, error) {
 		}
 	}
 	return p, nil
+}
+
+var date = regexp.MustCompile(`\d{4}-\d{2}-\d{2}`)
+
+// together keeps a date on one line: a browser may break it behind each hyphen.
+func together(lines []string) []string {
+	const joiner = "\u2060"
+	for i, line := range lines {
+		lines[i] = date.ReplaceAllStringFunc(line, func(day string) string {
+			return strings.ReplaceAll(day, "-", joiner+"-"+joiner)
+		})
+	}
+	return lines
 }
 
 func (b *board) draw(w http.ResponseWriter, name string, view *sheetView, status int) {

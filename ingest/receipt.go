@@ -53,9 +53,10 @@ func (s *Station) receiptOf(ctx context.Context, closed, opened manifest.Entry) 
 	if err != nil {
 		return ReceiptView{}, fmt.Errorf("receipt of docking %d: %w", opened.N, err)
 	}
-	if err := s.publishNow(ctx); err != nil && s.sealed() <= closed.N {
-		return ReceiptView{}, err // a store that is away is no reason to state nothing
+	if _, err := s.ledger.Seal(ctx); err != nil {
+		return ReceiptView{}, fmt.Errorf("receipt of docking %d: seal the log: %w", opened.N, err)
 	}
+	_ = s.publishNow(ctx) // a store that is away or hangs is no reason to state nothing
 	r := manifest.Receipt{
 		Origin: manifest.Origin(s.authority, s.log), Time: s.now().UTC(), Docking: opened.N, Device: closed.Fields.Str("device"),
 		Bay: opened.Fields.Str("bay"), End: closed.Fields.Str("end"),

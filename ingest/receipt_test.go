@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/manifest"
 	"github.com/custodock/custodock/manifest/ledger"
+	"github.com/custodock/custodock/store"
 )
 
 // receipt asks for one and checks that its note says what the answer says.
@@ -102,5 +104,37 @@ func TestReceiptOfWhatWasNotRead(t *testing.T) {
 	}
 	if _, err := s.Receipt(t.Context(), "bay-77"); !errors.Is(err, ErrNoDocking) {
 		t.Errorf("of a bay that never was: %v", err)
+	}
+}
+
+// TestReceiptWhileAStoreHangs: a receipt waits for a store as long as whoever asks
+// does, and is signed all the same.
+func TestReceiptWhileAStoreHangs(t *testing.T) {
+	o := testOptions(t)
+	o.OpenStore = func(ctx context.Context, _ StoreRequest) (store.Store, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	s := openStation(t, o)
+	cam := t.TempDir()
+	write(t, filepath.Join(cam, "a.mp4"), "one")
+	if _, _, err := try(t, s, cam, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithTimeout(t.Context(), testbench.Patience)
+	go func() {
+		defer leave()
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for s.sealed() < s.ledger.Size() && ctx.Err() == nil {
+			<-tick.C
+		}
+	}()
+	view, err := s.Receipt(ctx, "")
+	if err != nil || view.Safe != 1 || view.Confirmed != 0 || view.Note == "" {
+		t.Errorf("%+v, %v", view, err)
+	}
+	if ctx.Err() == nil {
+		t.Error("it did not wait for the store")
 	}
 }

@@ -35,7 +35,7 @@ import (
 // How many parts of large clips and how many small writes are under way at
 // once, whatever the number of clips: at first, and at most.
 const (
-	firstParts, mostParts = 8, 16
+	firstParts, mostParts = 4, 8
 	firstPuts, mostPuts   = 24, 64
 )
 

@@ -122,13 +122,21 @@ func keep(t *testing.T, name string, picture []byte) {
 }
 
 // small is a script that names what a finger would miss or the screen does not
-// show whole: targets under 52 pixels, and what stands beyond an edge.
+// show whole: targets under 52 pixels, what stands beyond an edge, and a date in
+// two lines.
 const small = `[...document.querySelectorAll('a, button, input')].filter(e => {
 	const r = (e.matches('.tile a') ? e.closest('.tile') : e).getBoundingClientRect();
 	return r.width < 52 || r.height < 52 || r.left < 0 || r.top < 0 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1;
 }).map(e => e.outerHTML).concat(
 	document.scrollingElement.scrollHeight > innerHeight + 1 || document.scrollingElement.scrollWidth > innerWidth + 1 ? ['the page scrolls'] : [],
-	[...document.querySelectorAll('.word, .number, .soft, footer, h1')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => 'cut: ' + e.textContent))`
+	[...document.querySelectorAll('.word, .number, .soft, footer, h1')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => 'cut: ' + e.textContent),
+	[...document.querySelectorAll('.word')].filter(e => {
+		const day = e.textContent.match(/\d{4}\W+\d\d\W+\d\d/), range = document.createRange();
+		if (!day) return false;
+		range.setStart(e.firstChild, day.index);
+		range.setEnd(e.firstChild, day.index + day[0].length);
+		return new Set([...range.getClientRects()].map(r => r.top)).size > 1;
+	}).map(e => 'broken date: ' + e.textContent))`
 
 func comfortable(t *testing.T, p *browser.Page, what string) {
 	t.Helper()
