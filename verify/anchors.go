@@ -98,14 +98,14 @@ func (s *scan) look(ctx context.Context, size int64) (*evidence, error) {
 	case errors.Is(err, store.ErrNotExist) && e.stamped:
 		e.add(e.path, "is missing, but its time stamp is there")
 	default:
-		e.add(e.path, "%s", unreadable(err))
+		e.add(e.path, "%s", s.unreadable(err))
 	}
 	if e.stamped && e.note != nil {
 		path := e.path + ".tsr"
 		reply, err := store.ReadBare(ctx, s.Store, path, stamp.MaxReply)
 		switch {
 		case err != nil:
-			e.add(path, "%s", unreadable(err))
+			e.add(path, "%s", s.unreadable(err))
 		default:
 			e.tsr = hexSum(reply)
 			s.judgeStamp(e, path, reply)
@@ -214,7 +214,7 @@ func (s *scan) rootFiles(ctx context.Context) error {
 		text, err := store.ReadBare(ctx, s.Store, path, maxSmall)
 		switch {
 		case err != nil:
-			s.report.add(path, "%s", unreadable(err))
+			s.report.add(path, "%s", s.unreadable(err))
 		case hexSum(text) != d.String():
 			s.report.add(path, "has other bytes than its name says")
 		}

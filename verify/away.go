@@ -16,9 +16,14 @@ func (r *run) lost(ctx context.Context, o object) error {
 	if o.state != failed {
 		return nil
 	}
+	return r.gone(ctx)
+}
+
+// gone is an error where the store cannot be read any more.
+func (r *run) gone(ctx context.Context) error {
 	name := manifest.CheckpointPath(r.head.Log)
 	if _, err := r.Store.Stat(ctx, name, ""); err != nil && !errors.Is(err, store.ErrNotExist) {
-		return fmt.Errorf("read %s again, since an object cannot be read: %w", name, err)
+		return fmt.Errorf("read %s again, since a file cannot be read: %w", name, err)
 	}
 	return nil
 }

@@ -59,3 +59,62 @@ func TestStoreGoesAway(t *testing.T) {
 		}
 	}
 }
+
+// breaking is a store that gives so many files, and then nothing.
+type breaking struct {
+	verifytest.Memory
+	left  atomic.Int64
+	whole bool // what it is asked for besides goes, too
+}
+
+func (s *breaking) Open(ctx context.Context, name, version string) (store.File, error) {
+	if s.left.Add(-1) < 0 {
+		return nil, fmt.Errorf("open %s: %w", name, store.ErrAway)
+	}
+	return s.Memory.Open(ctx, name, version)
+}
+
+func (s *breaking) Stat(ctx context.Context, name, version string) (store.Info, error) {
+	if s.whole && s.left.Load() < 0 {
+		return store.Info{}, fmt.Errorf("stat %s: %w", name, store.ErrAway)
+	}
+	return s.Memory.Stat(ctx, name, version)
+}
+
+// Wherever a store goes away while the log is read, no file of the log is called
+// wrong for it.
+func TestStoreGoesAwayInTheLog(t *testing.T) {
+	l := verifytest.New(t, t.TempDir())
+	for i := range 30 {
+		l.Clip(fmt.Sprint(i), fmt.Sprint("content ", i))
+	}
+	l.Publish()
+	read := map[string]func(verify.Options) error{
+		"store": func(o verify.Options) error { _, err := verify.Store(t.Context(), o, nil); return err },
+		"log":   func(o verify.Options) error { _, err := verify.Log(t.Context(), o, nil); return err },
+		"prove": func(o verify.Options) error { _, _, err := verify.Prove(t.Context(), o, "7"); return err },
+	}
+	for what, do := range read {
+		for _, whole := range []bool{false, true} {
+			broke := 0
+			for given := int64(0); ; given++ {
+				s := &breaking{Memory: l.Memory(), whole: whole}
+				s.left.Store(given)
+				err := do(verify.Options{Store: s, Key: l.Key, Workers: 1})
+				if s.left.Load() >= 0 {
+					break
+				}
+				broke++
+				if whole && (!errors.Is(err, store.ErrAway) || errors.Is(err, verify.ErrMismatch)) {
+					t.Errorf("%s: gone behind %d files: %v", what, given, err)
+				}
+				if !whole && given > 0 && !errors.Is(err, verify.ErrMismatch) {
+					t.Errorf("%s: no file behind %d can be read: %v", what, given, err)
+				}
+			}
+			if broke < 3 {
+				t.Errorf("%s: it broke at %d places", what, broke)
+			}
+		}
+	}
+}

@@ -37,7 +37,7 @@ func (r *run) bundle(ctx context.Context, fs *files, n int64) (*bundle, error) {
 	b := &bundle{tile: r.tileAt(-1, n)}
 	data, raws, err := r.entries(ctx, b.tile)
 	if err != nil {
-		b.add(r.path(b.tile), unreadable(err))
+		b.add(r.path(b.tile), r.unreadable(err))
 		b.leaves = make([]byte, b.tile.W*tlog.HashSize) // of nothing: locate tells who is proved all the same
 	} else {
 		b.parse(r.path(b.tile), r.head.Log, raws)
@@ -109,7 +109,11 @@ func (r *run) entries(ctx context.Context, t tlog.Tile) (data []byte, raws [][]b
 // logFile reads files by their path under the log's folder.
 func (r *run) logFile(ctx context.Context) manifest.Tiles {
 	return func(path string) ([]byte, error) {
-		return store.ReadBare(ctx, r.Store, manifest.LogPath(r.head.Log, path), maxSmall)
+		data, err := store.ReadBare(ctx, r.Store, manifest.LogPath(r.head.Log, path), maxSmall)
+		if err != nil && !errors.Is(err, store.ErrNotExist) {
+			r.unread.Store(true)
+		}
+		return data, err
 	}
 }
 
@@ -136,7 +140,7 @@ func (r *run) differs(ctx context.Context, t tlog.Tile, want []byte) string {
 	data, err := store.ReadBare(ctx, r.Store, r.path(t), maxBundle)
 	switch {
 	case err != nil:
-		return unreadable(err)
+		return r.unreadable(err)
 	case !bytes.Equal(data, want):
 		return "does not match the log"
 	}

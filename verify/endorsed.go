@@ -69,7 +69,7 @@ func (s *scan) endorsements(ctx context.Context) error {
 		path := manifest.EndorsementPath(s.head.Log, name)
 		msg, err := store.ReadBare(ctx, s.Store, path, maxSmall)
 		if err != nil {
-			s.report.add(path, "%s", unreadable(err))
+			s.report.add(path, "%s", s.unreadable(err))
 		} else if why := badEndorsement(name, msg); why != "" {
 			s.report.add(path, "%s", why)
 		}

@@ -25,7 +25,7 @@ const (
 // that no entry knows are a Result without Clip. Errors are those of Store.
 func File(ctx context.Context, o Options, path string, each func(Result) error) (Report, error) {
 	r := newRun(o, each)
-	return r.finish(r.file(ctx, path))
+	return r.finish(ctx, r.file(ctx, path))
 }
 
 func (r *run) file(ctx context.Context, path string) error {
@@ -118,7 +118,7 @@ func (r *run) proof(ctx context.Context, in io.Reader) error {
 	name := ClipName(r.head.Log, p.Index)
 	_, raws, err := r.entries(ctx, r.tileAt(-1, p.Index/manifest.TileWidth))
 	if err != nil {
-		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + unreadable(err)})
+		return r.emit(Result{Clip: name, Result: Mismatch, Problem: "its entry " + r.unreadable(err)})
 	}
 	leaf := manifest.LeafHash(raws[p.Index%manifest.TileWidth])
 	err = r.vouched(func(v note.Verifier) error {

@@ -46,7 +46,7 @@ func Gaps(ctx context.Context, o Options, path string) (manifest.Gaps, error) {
 		return g, err
 	}
 	if len(r.report.Problems) > 0 {
-		_, err := r.finish(nil)
+		_, err := r.finish(ctx, nil)
 		return g, err
 	}
 	err = r.vouched(func(v note.Verifier) (err error) {
@@ -59,7 +59,8 @@ func Gaps(ctx context.Context, o Options, path string) (manifest.Gaps, error) {
 	if !r.endorsedAt(g.Time) {
 		return g, &MismatchError{Cause: fmt.Sprintf("the statement was %s", r.unendorsed(g.Time.Format(entryTime)))}
 	}
-	return g, r.within(ctx, "statement", g.Size, g.Root)
+	_, err = r.finish(ctx, r.within(ctx, "statement", g.Size, g.Root))
+	return g, err
 }
 
 // Extends reports, by its error, whether the log still begins with the size entries

@@ -78,12 +78,20 @@ func (r *run) open(ctx context.Context) (err error) {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		r.report.add(path, "%s", unreadable(err))
+		r.report.add(path, "%s", r.unreadable(err))
 	case len(published) == 0: // nothing to compare
 		r.report.add(path, "is empty")
 	}
 	r.published = string(published)
 	return nil
+}
+
+// unreadable is the function of that name, and keeps in mind what may be there.
+func (r *run) unreadable(err error) string {
+	if !errors.Is(err, store.ErrNotExist) {
+		r.unread.Store(true)
+	}
+	return unreadable(err)
 }
 
 // unreadable words a failure to read a file of the store.

@@ -83,7 +83,7 @@ func Log(ctx context.Context, o Options, each func(manifest.Entry) error) (Head,
 		r.report.add(manifest.CheckpointPath(r.head.Log), "the entries do not hash to its root; verify finds out which")
 	}
 	r.report.Problems = append(r.report.Problems, s.problems...)
-	if _, err = r.finish(err); err != nil {
+	if _, err = r.finish(ctx, err); err != nil {
 		return Head{}, err
 	}
 	return r.head, nil

@@ -63,7 +63,7 @@ func (r *run) orphan(o orphan) error {
 	case damaged:
 		r.report.add(o.name, "has other bytes than its name says")
 	default:
-		r.report.add(o.name, "%s", unreadable(o.err))
+		r.report.add(o.name, "%s", r.unreadable(o.err))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func Prove(ctx context.Context, o Options, what string) (manifest.Entry, manifes
 	t := r.tileAt(-1, n/manifest.TileWidth)
 	_, raws, err := r.entries(ctx, t)
 	if err != nil {
-		return manifest.Entry{}, none, r.refused(ctx, r.path(t)+" "+unreadable(err))
+		return manifest.Entry{}, none, r.refused(ctx, r.path(t)+" "+r.unreadable(err))
 	}
 	raw := raws[n%manifest.TileWidth]
 	e, err := manifest.ParseEntry(raw)
@@ -55,10 +55,15 @@ func Prove(ctx context.Context, o Options, what string) (manifest.Entry, manifes
 	return e, p, nil
 }
 
-// refused is a mismatch, unless it was the caller who ended it.
+// refused is a mismatch, unless it was the caller who ended it, or the store went away.
 func (r *run) refused(ctx context.Context, why string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if r.unread.Load() {
+		if gone := r.gone(ctx); gone != nil {
+			return gone
+		}
 	}
 	return &MismatchError{Report: r.report, Cause: why}
 }

@@ -79,7 +79,7 @@ func (r *run) docking(ctx context.Context, paper manifest.Receipt) (names []stri
 		t := r.tileAt(-1, n/manifest.TileWidth)
 		_, raws, err := r.entries(ctx, t)
 		if err != nil {
-			return nil, nil, &MismatchError{Cause: fmt.Sprintf("%s: %s", r.path(t), unreadable(err))}
+			return nil, nil, &MismatchError{Cause: fmt.Sprintf("%s: %s", r.path(t), r.unreadable(err))}
 		}
 		for _, raw := range raws[n%manifest.TileWidth:] {
 			e, err := manifest.ParseEntry(raw)

@@ -32,20 +32,21 @@ func (r *run) recordFiles(ctx context.Context, firsts []int64) ([]*recordFile, e
 	var out []*recordFile
 	for _, first := range firsts {
 		f := &recordFile{path: manifest.RecordPath(r.head.Log, first), lines: map[clip.Digest]line{}}
-		f.trouble = f.read(ctx, r.Store)
+		f.trouble = f.read(ctx, r)
 		out = append(out, f)
 	}
 	return out, ctx.Err()
 }
 
 // read hashes the lines, which may be long and many, and says what prevented it.
-func (f *recordFile) read(ctx context.Context, s store.Reader) (trouble string) {
-	in, err := store.OpenBare(ctx, s, f.path)
+func (f *recordFile) read(ctx context.Context, r *run) (trouble string) {
+	in, err := store.OpenBare(ctx, r.Store, f.path)
 	if err != nil {
-		return unreadable(err)
+		return r.unreadable(err)
 	}
 	defer func() { _ = in.Close() }()
 	if err := eachLine(in, func(number int, d clip.Digest) { f.lines[d] = line{number: number} }); err != nil {
+		r.unread.Store(true) // unless it is a line that is too long
 		return err.Error()
 	}
 	return ""

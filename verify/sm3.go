@@ -89,7 +89,7 @@ func (r *run) looseSM3(ctx context.Context, f fact, sm3 func() (string, error), 
 	}
 	_, raws, err := r.entries(ctx, r.tileAt(-1, f.n/manifest.TileWidth))
 	if err != nil {
-		res.Result, res.Problem = Mismatch, "its entry "+unreadable(err)
+		res.Result, res.Problem = Mismatch, "its entry "+r.unreadable(err)
 		return ctx.Err()
 	}
 	raw := raws[f.n%manifest.TileWidth]

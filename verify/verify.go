@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/custodock/custodock/manifest"
@@ -179,6 +180,7 @@ type run struct {
 	each    func(Result) error
 	unwell  string // the first clip that was not proved, and why
 	started time.Time
+	unread  atomic.Bool // a file could not be read that may be there
 }
 
 func newRun(o Options, each func(Result) error) *run {
@@ -200,9 +202,15 @@ func (r *run) emit(res Result) error {
 	return r.each(res)
 }
 
-// finish closes the report and says whether all of it held.
-func (r *run) finish(err error) (Report, error) {
+// finish closes the report and says whether all of it held. What a store that went
+// away gave no more is no fault of its files.
+func (r *run) finish(ctx context.Context, err error) (Report, error) {
 	r.report.Seconds = time.Since(r.started).Seconds()
+	if r.unread.Load() && ctx.Err() == nil {
+		if gone := r.gone(ctx); gone != nil {
+			return r.report, gone
+		}
+	}
 	var mismatch *MismatchError
 	switch {
 	case errors.As(err, &mismatch):
@@ -227,7 +235,7 @@ func (r *run) finish(err error) (Report, error) {
 // not be read.
 func Store(ctx context.Context, o Options, each func(Result) error) (Report, error) {
 	r := newRun(o, each)
-	return r.finish(r.store(ctx))
+	return r.finish(ctx, r.store(ctx))
 }
 
 func (r *run) store(ctx context.Context) error {

@@ -159,6 +159,7 @@ func testResume(t *testing.T, b bench) {
 		}},
 	)
 	s.pause = 20 * time.Millisecond
+	s.parts = newPace(parts, parts) // those that are refused keep their turns
 	if _, err := s.Put(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("%v, want %v", err, context.Canceled)
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/custodock/custodock/configs"
+	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/store/storetest"
 )
 
@@ -46,9 +47,12 @@ func testOneAfterAnother(t *testing.T, b bench) {
 	}
 	s := open(t, o)
 	s.parts = newPace(atOnce, atOnce)
+	var objects [clips]store.Object
+	for i := range objects {
+		objects[i] = storetest.Object(t, storetest.Random(parts*storetest.PartSize, byte(50+i)))
+	}
 	g, ctx := errgroup.WithContext(t.Context())
-	for i := range clips {
-		object := storetest.Object(t, storetest.Random(parts*storetest.PartSize, byte(50+i)))
+	for _, object := range objects {
 		g.Go(func() error {
 			_, err := s.Put(ctx, object)
 			return err
