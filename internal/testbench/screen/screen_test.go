@@ -135,7 +135,13 @@ const small = `[...document.querySelectorAll('a, button, input')].filter(e => {
 		if (!day) return false;
 		range.setStart(e.firstChild, day.index);
 		range.setEnd(e.firstChild, day.index + day[0].length);
-		return new Set([...range.getClientRects()].map(r => r.top)).size > 1;
+		let broken = false;
+		for (let width = 250; width < 500; width += 10) { // other words before it
+			e.style.width = width + 'px';
+			broken ||= new Set([...range.getClientRects()].map(r => r.top)).size > 1;
+		}
+		e.style.width = '';
+		return broken;
 	}).map(e => 'broken date: ' + e.textContent))`
 
 func comfortable(t *testing.T, p *browser.Page, what string) {
