@@ -49,9 +49,9 @@ func (b *Bench) measure(r Row) (Report, error) {
 	return newReport(r, sides, all, b.notes), nil
 }
 
-// Timed runs a command on a disk at rest, with the source in the page cache
-// unless it is a cold one, on memory that was in use a moment before, and gives what it printed. An end of ctx kills it with
-// its children.
+// Timed runs a command on a disk at rest and, with a source, on memory that was in
+// use a moment before; the source is in the page cache unless it is a cold one. It
+// gives what the command printed. An end of ctx kills that with its children.
 func Timed(ctx context.Context, cmd *exec.Cmd, src *Source) (Sample, []byte, error) {
 	if src != nil {
 		if err := src.ready(); err != nil {
