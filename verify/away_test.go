@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -12,16 +13,17 @@ import (
 	"github.com/custodock/custodock/verify/verifytest"
 )
 
-// leaving is a store that gives no object any more behind some, and nothing else
-// either where it is gone as a whole.
+// leaving is a store that gives no file of a kind any more behind some, and nothing
+// else either where it is gone as a whole.
 type leaving struct {
 	verifytest.Memory
-	left  atomic.Int64 // objects that it still gives
+	kind  string       // how their names begin
+	left  atomic.Int64 // of them that it still gives
 	whole bool
 }
 
 func (s *leaving) Open(ctx context.Context, name, version string) (store.File, error) {
-	if name[:7] == "object/" && s.left.Add(-1) < 0 {
+	if strings.HasPrefix(name, s.kind) && s.left.Add(-1) < 0 {
 		return nil, fmt.Errorf("open %s: %w", name, store.ErrAway)
 	}
 	return s.Memory.Open(ctx, name, version)
@@ -44,7 +46,7 @@ func TestStoreGoesAway(t *testing.T) {
 	}
 	l.Publish()
 	for _, whole := range []bool{false, true} {
-		s := &leaving{Memory: l.Memory(), whole: whole}
+		s := &leaving{Memory: l.Memory(), kind: "object/", whole: whole}
 		s.left.Store(given)
 		report, err := verify.Store(context.Background(), verify.Options{Store: s, Key: l.Key, Workers: 1}, nil)
 		if mismatch := errors.Is(err, verify.ErrMismatch); mismatch == whole || errors.Is(err, store.ErrAway) != whole {
@@ -58,27 +60,6 @@ func TestStoreGoesAway(t *testing.T) {
 			t.Errorf("gone %t: %+v", whole, report)
 		}
 	}
-}
-
-// breaking is a store that gives so many files, and then nothing.
-type breaking struct {
-	verifytest.Memory
-	left  atomic.Int64
-	whole bool // what it is asked for besides goes, too
-}
-
-func (s *breaking) Open(ctx context.Context, name, version string) (store.File, error) {
-	if s.left.Add(-1) < 0 {
-		return nil, fmt.Errorf("open %s: %w", name, store.ErrAway)
-	}
-	return s.Memory.Open(ctx, name, version)
-}
-
-func (s *breaking) Stat(ctx context.Context, name, version string) (store.Info, error) {
-	if s.whole && s.left.Load() < 0 {
-		return store.Info{}, fmt.Errorf("stat %s: %w", name, store.ErrAway)
-	}
-	return s.Memory.Stat(ctx, name, version)
 }
 
 // Wherever a store goes away while the log is read, no file of the log is called
@@ -98,7 +79,7 @@ func TestStoreGoesAwayInTheLog(t *testing.T) {
 		for _, whole := range []bool{false, true} {
 			broke := 0
 			for given := int64(0); ; given++ {
-				s := &breaking{Memory: l.Memory(), whole: whole}
+				s := &leaving{Memory: l.Memory(), whole: whole}
 				s.left.Store(given)
 				err := do(verify.Options{Store: s, Key: l.Key, Workers: 1})
 				if s.left.Load() >= 0 {

@@ -110,9 +110,7 @@ func (r *run) entries(ctx context.Context, t tlog.Tile) (data []byte, raws [][]b
 func (r *run) logFile(ctx context.Context) manifest.Tiles {
 	return func(path string) ([]byte, error) {
 		data, err := store.ReadBare(ctx, r.Store, manifest.LogPath(r.head.Log, path), maxSmall)
-		if err != nil && !errors.Is(err, store.ErrNotExist) {
-			r.unread.Store(true)
-		}
+		r.noticed(err)
 		return data, err
 	}
 }

@@ -88,9 +88,7 @@ func (r *run) open(ctx context.Context) (err error) {
 
 // unreadable is the function of that name, and keeps in mind what may be there.
 func (r *run) unreadable(err error) string {
-	if !errors.Is(err, store.ErrNotExist) {
-		r.unread.Store(true)
-	}
+	r.noticed(err)
 	return unreadable(err)
 }
 

@@ -60,10 +60,8 @@ func (r *run) refused(ctx context.Context, why string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if r.unread.Load() {
-		if gone := r.gone(ctx); gone != nil {
-			return gone
-		}
+	if away := r.away(ctx); away != nil {
+		return away
 	}
 	return &MismatchError{Report: r.report, Cause: why}
 }

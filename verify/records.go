@@ -46,7 +46,7 @@ func (f *recordFile) read(ctx context.Context, r *run) (trouble string) {
 	}
 	defer func() { _ = in.Close() }()
 	if err := eachLine(in, func(number int, d clip.Digest) { f.lines[d] = line{number: number} }); err != nil {
-		r.unread.Store(true) // unless it is a line that is too long
+		r.noticed(err)
 		return err.Error()
 	}
 	return ""

@@ -206,12 +206,12 @@ func (r *run) emit(res Result) error {
 // away gave no more is no fault of its files.
 func (r *run) finish(ctx context.Context, err error) (Report, error) {
 	r.report.Seconds = time.Since(r.started).Seconds()
-	if r.unread.Load() && ctx.Err() == nil {
-		if gone := r.gone(ctx); gone != nil {
-			return r.report, gone
+	var mismatch *MismatchError
+	if err == nil || errors.As(err, &mismatch) {
+		if away := r.away(ctx); away != nil {
+			return r.report, away
 		}
 	}
-	var mismatch *MismatchError
 	switch {
 	case errors.As(err, &mismatch):
 		mismatch.Report = r.report
