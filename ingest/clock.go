@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/custodock/custodock/clip"
-	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/media"
 	"github.com/custodock/custodock/tag"
 )
@@ -53,7 +52,7 @@ func (d *docking) measure(ctx context.Context) {
 
 // tellers picks the files that may tell of the clock: stills, and what could be
 // from the future in any zone.
-func (d *docking) tellers() (stills, future []device.File) {
+func (d *docking) tellers() (stills, future []*file) {
 	now := d.s.now()
 	for _, f := range d.files {
 		facts := d.profile.Classify(f.Path)
@@ -103,8 +102,8 @@ func (d *docking) compareClock(c *tag.Clock) {
 
 // satelliteClock compares satellite time with the camera's own in the newest
 // stills: of what media reads, only Exif has both.
-func (d *docking) satelliteClock(ctx context.Context, stills []device.File) (tag.Clock, bool) {
-	slices.SortFunc(stills, func(a, b device.File) int {
+func (d *docking) satelliteClock(ctx context.Context, stills []*file) (tag.Clock, bool) {
+	slices.SortFunc(stills, func(a, b *file) int {
 		return cmp.Or(b.ModTime.Compare(a.ModTime), cmp.Compare(a.Path, b.Path))
 	})
 	var shown []tag.Offset
@@ -120,7 +119,7 @@ func (d *docking) satelliteClock(ctx context.Context, stills []device.File) (tag
 	return tag.Clock{Point: tag.Point{Offset: o, At: d.s.now()}, N: len(shown)}, ok
 }
 
-func (d *docking) satelliteOffset(f device.File) (tag.Offset, bool) {
+func (d *docking) satelliteOffset(f *file) (tag.Offset, bool) {
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
 		return tag.Offset{}, false // its reading will tell
@@ -132,7 +131,7 @@ func (d *docking) satelliteOffset(f device.File) (tag.Offset, bool) {
 }
 
 // newestClock looks for a file that would come from the future.
-func (d *docking) newestClock(future []device.File) (tag.Clock, bool) {
+func (d *docking) newestClock(future []*file) (tag.Clock, bool) {
 	now := d.s.now()
 	ahead := time.Duration(0)
 	for _, f := range future {
@@ -142,7 +141,7 @@ func (d *docking) newestClock(future []device.File) (tag.Clock, bool) {
 }
 
 // inputOf is what the listing alone tells of a file.
-func (d *docking) inputOf(f device.File) tag.Input {
+func (d *docking) inputOf(f *file) tag.Input {
 	return tag.Input{
 		Name: d.profile.Classify(f.Path).Name, ModTime: f.ModTime, FAT: d.origin.fat, Device: d.origin.assignment,
 		Zone: d.s.conf().Zone, Now: d.s.now(),
@@ -162,7 +161,7 @@ func (d *docking) noteClock(in tag.Input) {
 
 // noteShift notes how the time of a known file differs from what it was, and
 // reports whether it does: FAT has no zone, so it moves with that of who reads.
-func (d *docking) noteShift(f device.File, g got) bool {
+func (d *docking) noteShift(f *file, g got) bool {
 	was := d.lookUp(f)
 	if !was.read || was.last.N != g.known || d.want.drop {
 		return false

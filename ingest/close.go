@@ -23,8 +23,8 @@ type (
 	}
 	closedRecord struct {
 		Dir     string     `json:"dir"`
-		Before  []nameSeen `json:"before"`
-		After   []nameSeen `json:"after,omitempty"` // only names that differ from before
+		Before  []nameSeen `json:"before,omitempty"` // written by recordOf
+		After   []nameSeen `json:"after,omitempty"`  // only names that differ from before
 		Missing []string   `json:"missing,omitempty"`
 		Changed []changed  `json:"changed,omitempty"` // the same and more: what differs of each file
 		Same    bool       `json:"same"`              // the second look found what the first found
@@ -83,8 +83,7 @@ func (d *docking) open(ctx context.Context) error {
 const manyFiles = 10_000
 
 // makeRoom has garbage make room for a record of tens of megabytes, and for the
-// transaction that takes it in. What an encoder keeps for its next use goes with
-// the second collection.
+// transaction that takes it in.
 func (d *docking) makeRoom() {
 	if len(d.files) >= manyFiles {
 		runtime.GC()
@@ -144,13 +143,6 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	}
 	d.letStoresCatchUp(ctx)
 	d.makeRoom()
-	d.mu.Lock()
-	rec.Before = make([]nameSeen, 0, len(d.files))
-	for _, f := range d.files {
-		rec.Before = append(rec.Before, seenName(f, d.outcome[f.Path], d.samples[f.Path]))
-	}
-	d.samples = nil // a record of many files needs the room
-	d.mu.Unlock()
 	for _, s := range d.skipped {
 		path, hex := showPath(s.Path)
 		rec.Skipped = append(rec.Skipped, skipped{path, hex, s.Reason})
@@ -159,12 +151,10 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if clock.telling() {
 		rec.Clock = clock
 	}
-	record, err := manifest.NewRecord(rec)
+	record, err := d.recordOf(rec)
 	if err != nil {
 		return err
 	}
-	rec.Before = nil
-	d.makeRoom()
 	end := closedBy(failed)
 	if end == "complete" && d.incomplete {
 		end = "incomplete"
@@ -194,8 +184,10 @@ func (d *docking) closedFields(end string, same bool) manifest.Object {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	count := maps.Clone(d.tally)
-	for _, outcome := range d.outcome {
-		count[outcome]++
+	for _, f := range d.files {
+		if f.outcome != "" {
+			count[f.outcome]++
+		}
 	}
 	o := manifest.Object{
 		"docking": d.opened, "device": d.origin.device, "end": end,
@@ -209,9 +201,26 @@ func (d *docking) closedFields(end string, same bool) manifest.Object {
 	return o
 }
 
-func seenName(f device.File, outcome string, samples clip.Digest) nameSeen {
+// recordOf is rec with what was seen of every file.
+func (d *docking) recordOf(rec closedRecord) ([]byte, error) {
+	record, err := manifest.NewRecord(rec)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return manifest.AddList(record, "before", func(yield func(nameSeen) bool) {
+		for _, f := range d.files {
+			if !yield(seenName(f)) {
+				return
+			}
+		}
+	})
+}
+
+func seenName(f *file) nameSeen {
 	path, hex := showPath(f.Path)
-	return nameSeen{path, hex, f.Size, f.ModTime.UnixNano(), outcome, samples}
+	return nameSeen{path, hex, f.Size, f.ModTime.UnixNano(), f.outcome, f.samples}
 }
 
 // finish puts the end of a docking on the bay.

@@ -37,12 +37,12 @@ func (r *closedRecord) differs(path string, what ...string) {
 
 // sampled notes the samples of a file as it was read. A drop folder is not looked
 // at again, so nothing is kept of its files.
-func (d *docking) sampled(path string, samples clip.Digest) {
+func (d *docking) sampled(f *file, samples clip.Digest) {
 	if d.want.drop {
 		return
 	}
 	d.mu.Lock()
-	d.samples[path] = samples
+	f.samples = samples
 	d.mu.Unlock()
 }
 
@@ -71,7 +71,7 @@ func (d *docking) compare(ctx context.Context, rec *closedRecord) error {
 			}
 		}
 		if what != nil {
-			rec.After = append(rec.After, seenName(f, "", clip.Digest{}))
+			rec.After = append(rec.After, seenName(&file{File: f}))
 			rec.differs(f.Path, what...)
 			if found {
 				looked[i] = lookOther
@@ -111,8 +111,8 @@ func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []l
 	var mu sync.Mutex
 	found := map[int]string{}
 	err := sideBySide(ctx, lookersPerDocking, len(d.files), func(ctx context.Context, i int) error {
-		was, read := d.samples[d.files[i].Path]
-		if looked[i] != lookSame || !read {
+		was := d.files[i].samples
+		if looked[i] != lookSame || was == (clip.Digest{}) {
 			return nil
 		}
 		what, err := d.lookAgain(ctx, d.files[i], was)
@@ -131,7 +131,7 @@ func (d *docking) sampleAgain(ctx context.Context, rec *closedRecord, looked []l
 
 // lookAgain says how the samples of a file differ from what they were, "" when
 // they do not. The error is a camera's that is lost.
-func (d *docking) lookAgain(ctx context.Context, f device.File, was clip.Digest) (string, error) {
+func (d *docking) lookAgain(ctx context.Context, f *file, was clip.Digest) (string, error) {
 	same, err := d.holds(f, was)
 	switch {
 	case err != nil:
@@ -143,12 +143,12 @@ func (d *docking) lookAgain(ctx context.Context, f device.File, was clip.Digest)
 }
 
 // holds reports whether the samples of a file are what they were.
-func (d *docking) holds(f device.File, was clip.Digest) (bool, error) {
+func (d *docking) holds(f *file, was clip.Digest) (bool, error) {
 	now, err := d.samplesNow(f)
 	return now == was, err
 }
 
-func (d *docking) samplesNow(f device.File) (clip.Digest, error) {
+func (d *docking) samplesNow(f *file) (clip.Digest, error) {
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
 		return clip.Digest{}, err
@@ -174,7 +174,7 @@ func (d *docking) compared(ctx context.Context, rec *closedRecord) error {
 		why := fmt.Errorf("%d files are not as they were, such as %q: see the record of docking.closed", len(rec.Changed), rec.Changed[0].Path)
 		d.s.logger.Warn("camera changed", "camera", d.origin.device, "stage", "close", "err", why)
 		if d.want.oneshot {
-			d.done(device.File{Path: "."}, FileResult{State: StateUnstable, Error: why.Error()})
+			d.whole(StateUnstable, why.Error())
 			break
 		}
 		d.s.alarms.raise("source_changed", fmt.Errorf("bay %s: camera %s: %w", bay, d.origin.device, why), d.s.now(), bay)

@@ -48,23 +48,29 @@ type docking struct {
 	clock      clockwork
 	usb        usbFacts // of a camera on the bus
 
-	files   []device.File
+	files   []*file
 	skipped []device.Skipped
 
 	fullSince atomic.Int64 // when the disk was found full, Unix nanoseconds; 0 when it is not
 
 	mu          sync.Mutex
-	outcome     map[string]string // path to its state
-	samples     map[string]clip.Digest
-	pending     map[int64][]FileResult
+	pending     map[int64][]awaited
 	settled     chan struct{} // told when nothing is pending any more
-	retry       []device.File
+	retry       []*file
 	counts      Summary
 	known       []int64          // clips of a oneshot that the dock had already
 	claims      map[string]claim // path to what was read whole, for who would erase it
-	tally       map[string]int64 // outcomes of files no longer listed
+	tally       map[string]int64 // outcomes of what is not among files
 	storedBytes int64
 	slots       chan struct{} // one for each clip being committed
+}
+
+// file is one of a camera's files, and what became of it. There can be very many.
+// What is added to the listing is guarded by the docking's mu.
+type file struct {
+	device.File
+	outcome string      // its state, "" before there is one
+	samples clip.Digest // as it was read, zero when it was not
 }
 
 // wishes is what the person who docks says of all clips.
@@ -118,7 +124,7 @@ var errNotOpened = errors.New("the docking was not opened")
 // scan lists the folder, then finds out whose camera it is.
 func (d *docking) scan(ctx context.Context) error {
 	scan, err := d.folder.Scan(ctx, func(f device.File) error {
-		d.files = append(d.files, f)
+		d.files = append(d.files, &file{File: f})
 		return nil
 	})
 	d.skipped = scan.Skipped
@@ -144,7 +150,7 @@ func (d *docking) scan(ctx context.Context) error {
 	d.mu.Unlock()
 	if err != nil {
 		d.incomplete = true
-		d.done(device.File{Path: "."}, FileResult{State: StateFailed, Error: fmt.Sprintf("list the camera: %v; dock it again", err)})
+		d.whole(StateFailed, fmt.Sprintf("list the camera: %v; dock it again", err))
 	}
 	return nil
 }
@@ -169,7 +175,7 @@ func (d *docking) readAll(ctx context.Context) error {
 }
 
 // readSome reads files side by side and waits for their commits.
-func (d *docking) readSome(ctx context.Context, files []device.File, last bool) error {
+func (d *docking) readSome(ctx context.Context, files []*file, last bool) error {
 	readers := readersPerDocking
 	if d.forward() {
 		readers = 1
@@ -209,7 +215,7 @@ func sideBySide(ctx context.Context, workers, n int, do func(ctx context.Context
 
 // take carries one file from the camera to its place in the spool. It returns as
 // soon as the camera's part is over; the rest is handed to k.
-func (d *docking) take(ctx context.Context, f device.File, k *keeping) error {
+func (d *docking) take(ctx context.Context, f *file, k *keeping) error {
 	facts := d.profile.Classify(f.Path)
 	if facts.Ignore {
 		d.ignore(f)
@@ -240,7 +246,7 @@ func (d *docking) take(ctx context.Context, f device.File, k *keeping) error {
 
 // refuse decides what a failed file means: the end of the docking, another
 // try, or a result of its own.
-func (d *docking) refuse(ctx context.Context, f device.File, err error, last bool) error {
+func (d *docking) refuse(ctx context.Context, f *file, err error, last bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -262,9 +268,9 @@ func (d *docking) refuse(ctx context.Context, f device.File, err error, last boo
 	return nil
 }
 
-func (d *docking) ignore(f device.File) {
+func (d *docking) ignore(f *file) {
 	d.mu.Lock()
-	d.outcome[f.Path] = "ignored"
+	f.outcome = "ignored"
 	d.counts.Files--
 	d.counts.Skipped++
 	d.mu.Unlock()

@@ -103,7 +103,7 @@ func (d *docking) takeOne(ctx context.Context, path string) bool {
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, device.ErrUnsafe)
 	}
-	d.files = []device.File{f}
+	d.files = []*file{f}
 	d.identify()
 	d.bay.update(func(b *BayStatus) {
 		b.State = BayCopying
@@ -114,10 +114,9 @@ func (d *docking) takeOne(ctx context.Context, path string) bool {
 		d.s.logger.Warn("take dropped file", "stage", "read", "err", err)
 	}
 	d.mu.Lock()
-	taken := err == nil && d.outcome[path] != StateFailed && d.outcome[path] != StateUnstable
-	for path, outcome := range d.outcome {
-		d.tally[outcome]++
-		delete(d.outcome, path)
+	taken := err == nil && f.outcome != StateFailed && f.outcome != StateUnstable
+	if f.outcome != "" {
+		d.tally[f.outcome]++
 	}
 	d.tally["listed"]++
 	d.mu.Unlock()
@@ -126,15 +125,15 @@ func (d *docking) takeOne(ctx context.Context, path string) bool {
 	return taken
 }
 
-func (d *docking) statFile(path string) (device.File, error) {
+func (d *docking) statFile(path string) (*file, error) {
 	in, err := d.folder.Open(path)
 	if err != nil {
-		return device.File{}, err
+		return nil, err
 	}
 	defer func() { _ = in.Close() }()
 	fi, err := in.Stat()
 	if err != nil {
-		return device.File{}, err
+		return nil, err
 	}
-	return device.File{Path: path, Size: fi.Size(), ModTime: fi.ModTime().UTC()}, nil
+	return &file{File: device.File{Path: path, Size: fi.Size(), ModTime: fi.ModTime().UTC()}}, nil
 }

@@ -48,7 +48,7 @@ func (e *erasing) init() {
 }
 
 // claim notes a file that may be erased once it is proved; d.mu is held.
-func (d *docking) claim(f device.File, n int64, g got) {
+func (d *docking) claim(f *file, n int64, g got) {
 	if d.want.oneshot || d.want.drop {
 		return // these folders are nobody's to clear
 	}

@@ -86,7 +86,7 @@ func (d *docking) findErased(ctx context.Context) (f found, err error) {
 // find looks for one file that the camera was told to erase.
 func (d *docking) find(p pending, f *found) {
 	c, read := d.claims[p.path]
-	listed := slices.ContainsFunc(d.files, func(l device.File) bool { return l.Path == p.path })
+	listed := slices.ContainsFunc(d.files, func(l *file) bool { return l.Path == p.path })
 	skipped := slices.ContainsFunc(d.skipped, func(l device.Skipped) bool {
 		return l.Path == p.path || strings.HasPrefix(p.path, l.Path+"/") // a folder that was not entered
 	})

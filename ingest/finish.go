@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/custodock/custodock/clip"
-	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/device/profile"
 	"github.com/custodock/custodock/internal/durable"
 	"github.com/custodock/custodock/manifest"
@@ -32,7 +31,7 @@ import (
 // another clip with the same bytes.
 type taken struct {
 	acquisition
-	f      device.File
+	f      *file
 	record []byte
 	n      int64 // its entry
 	isNew  bool
@@ -43,7 +42,7 @@ type taken struct {
 func (t *taken) digest() clip.Digest { return t.sum.sum.SHA256 }
 
 // place does the first step for a whole read.
-func (d *docking) place(f device.File, facts profile.Facts, g got) (*taken, error) {
+func (d *docking) place(f *file, facts profile.Facts, g got) (*taken, error) {
 	t := &taken{f: f, acquisition: d.describe(f, facts, g)}
 	var err error
 	if t.record, err = manifest.NewRecord(t.rec); err != nil {
@@ -138,7 +137,7 @@ type acquisition struct {
 }
 
 // describe gathers everything known of the clip before it has a name.
-func (d *docking) describe(f device.File, facts profile.Facts, g got) acquisition {
+func (d *docking) describe(f *file, facts profile.Facts, g got) acquisition {
 	var m clip.Media
 	if facts.Guessed || facts.Role != clip.Sidecar && facts.Role != clip.Log {
 		m = media.Probe(g.file, g.sum.Size)

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/custodock/custodock/device"
 )
 
 // Clips that were read, or that a store took, are synced and entered together: at
@@ -71,7 +69,7 @@ func (k *keeping) gather(t *taken) []*taken {
 }
 
 // know settles a file whose clip is known, and gives its slot back.
-func (k *keeping) know(f device.File, g got) {
+func (k *keeping) know(f *file, g got) {
 	k.work.Go(func() error {
 		defer func() { <-k.d.slots }()
 		if err := k.d.know(k.ctx, f, g); err != nil {

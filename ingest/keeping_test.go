@@ -61,8 +61,8 @@ func TestClipsAreEnteredTogether(t *testing.T) {
 		t.Fatalf("%d entries for %d clips, %d slots are taken", len(entries), len(all), len(d.slots))
 	}
 	for i, e := range entries {
-		if t1 := all[i]; t1.n != e.N || e.Fields.Str("sha256") != t1.digest().String() || d.outcome[t1.f.Path] != StateRecorded {
-			t.Errorf("clip %d: entry %d of %v, outcome %q", t1.n, e.N, e.Fields, d.outcome[t1.f.Path])
+		if t1 := all[i]; t1.n != e.N || e.Fields.Str("sha256") != t1.digest().String() || t1.f.outcome != StateRecorded {
+			t.Errorf("clip %d: entry %d of %v, outcome %q", t1.n, e.N, e.Fields, t1.f.outcome)
 		}
 	}
 }
@@ -74,8 +74,8 @@ func TestOneThatCannotBeEntered(t *testing.T) {
 	bad := all[2]
 	bad.actor = "" // no entry is without
 	okay(t, d.finish(t.Context(), all, true))
-	if n := len(listed(t, s, "clip.ingested")); n != len(all)-1 || d.counts.Failed != 1 || d.outcome[bad.f.Path] != StateFailed {
-		t.Errorf("%d entries, %d failed, outcome %q", n, d.counts.Failed, d.outcome[bad.f.Path])
+	if n := len(listed(t, s, "clip.ingested")); n != len(all)-1 || d.counts.Failed != 1 || bad.f.outcome != StateFailed {
+		t.Errorf("%d entries, %d failed, outcome %q", n, d.counts.Failed, bad.f.outcome)
 	}
 	for _, clip := range all {
 		if there := isFile(s.spool.path(clip.digest())); there == (clip == bad) {

@@ -12,7 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/configs"
 	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/hash"
@@ -78,7 +77,7 @@ func (s *Station) newDocking(folder device.Tree, b *bay, shown string, want wish
 	d := &docking{
 		s: s, folder: folder, base: o, told: told, want: want,
 		bay: b, pool: hash.NewPool(buffersPerDocking), emit: func(FileResult) {},
-		outcome: map[string]string{}, samples: map[string]clip.Digest{}, tally: map[string]int64{}, pending: map[int64][]FileResult{},
+		tally: map[string]int64{}, pending: map[int64][]awaited{},
 		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing),
 	}
 	for _, id := range told {

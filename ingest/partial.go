@@ -48,7 +48,7 @@ type reading struct {
 
 // begin opens what a read of in needs: the rest of an interrupted one where the
 // file is what it was, else all of it.
-func (d *docking) begin(ctx context.Context, f device.File, in device.Reader, before os.FileInfo, want reads) (reading, error) {
+func (d *docking) begin(ctx context.Context, f *file, in device.Reader, before os.FileInfo, want reads) (reading, error) {
 	if want.spool && want.resume {
 		if r, ok, err := d.resume(ctx, f, in, before); ok || err != nil {
 			return r, err
@@ -80,7 +80,7 @@ func (r reading) copy(ctx context.Context, pool *hash.Pool) (hash.Sum, error) {
 // resume takes up the interrupted read of f, if there is one and the camera
 // still holds what was read: the first, middle and last 64 KiB of it are
 // compared. The whole clip is checked for stability as any other.
-func (d *docking) resume(ctx context.Context, f device.File, in device.Reader, before os.FileInfo) (r reading, ok bool, err error) {
+func (d *docking) resume(ctx context.Context, f *file, in device.Reader, before os.FileInfo) (r reading, ok bool, err error) {
 	key := pathKey(d.origin.source, f.Path)
 	p, found := d.s.partialAt(key)
 	if !found {
@@ -128,7 +128,7 @@ func (d *docking) continues(p partial, now os.FileInfo) bool {
 
 // broken ends a read that failed. What came is kept when the camera or a stop of
 // the dock is the reason, and it is worth it.
-func (d *docking) broken(ctx context.Context, f device.File, before os.FileInfo, r reading, why error) {
+func (d *docking) broken(ctx context.Context, f *file, before os.FileInfo, r reading, why error) {
 	if r.out == nil {
 		return
 	}

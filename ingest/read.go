@@ -42,7 +42,7 @@ func (g got) discard() {
 
 // read reads f once. A path that held the same number of bytes before is only
 // hashed at first: mostly it is known, and nothing needs to be written.
-func (d *docking) read(ctx context.Context, f device.File) (got, error) {
+func (d *docking) read(ctx context.Context, f *file) (got, error) {
 	was := d.lookUp(f)
 	if was.read && d.mayskip(was.last, f) {
 		g, err := d.passBy(f, was.last)
@@ -66,7 +66,7 @@ type past struct {
 	cut  bool // there is an interrupted one
 }
 
-func (d *docking) lookUp(f device.File) (p past) {
+func (d *docking) lookUp(f *file) (p past) {
 	_ = d.s.db.View(func(tx *bbolt.Tx) error {
 		c, key := catalog{tx}, pathKey(d.origin.source, f.Path)
 		found, err := c.get(seenBucket, key, &p.last)
@@ -85,7 +85,7 @@ type reads struct {
 
 // mayskip reports whether everything but the bytes says that f is what it was:
 // two identity sources of the device, path, size, raw time, and a recent read.
-func (d *docking) mayskip(last seen, f device.File) bool {
+func (d *docking) mayskip(last seen, f *file) bool {
 	return len(d.identities) >= 2 && !d.forward() && slices.Equal(last.Identities, d.identities) &&
 		last.Size == f.Size && last.ModTime == f.ModTime.UnixNano() &&
 		d.s.now().Sub(last.Read).Abs() < time.Duration(d.s.conf().RereadDays)*24*time.Hour &&
@@ -93,17 +93,17 @@ func (d *docking) mayskip(last seen, f device.File) bool {
 }
 
 // passBy compares the first, middle and last 64 KiB with the last read.
-func (d *docking) passBy(f device.File, last seen) (got, error) {
+func (d *docking) passBy(f *file, last seen) (got, error) {
 	samples, err := d.samplesNow(f)
 	if err != nil || samples != last.Samples {
 		return got{known: -1}, err
 	}
-	d.sampled(f.Path, samples)
+	d.sampled(f, samples)
 	return got{known: last.N, unread: true}, nil
 }
 
 // readOnce reads f from start to end, with a few tries when the device fails.
-func (d *docking) readOnce(ctx context.Context, f device.File, want reads) (got, error) {
+func (d *docking) readOnce(ctx context.Context, f *file, want reads) (got, error) {
 	for try := 1; ; try++ {
 		g, err := d.attempt(ctx, f, want)
 		want.resume = true // this one may have been interrupted
@@ -124,7 +124,7 @@ func (d *docking) readOnce(ctx context.Context, f device.File, want reads) (got,
 	}
 }
 
-func (d *docking) attempt(ctx context.Context, f device.File, want reads) (got, error) {
+func (d *docking) attempt(ctx context.Context, f *file, want reads) (got, error) {
 	none := got{known: -1}
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
@@ -149,7 +149,7 @@ func (d *docking) attempt(ctx context.Context, f device.File, want reads) (got, 
 		return none, fmt.Errorf("read %q: %w", f.Path, err)
 	}
 	g.samples = r.samples.sum(g.sum.SHA256)
-	d.sampled(f.Path, g.samples)
+	d.sampled(f, g.samples)
 	return d.recognise(f, g)
 }
 
@@ -176,7 +176,7 @@ func changeTime(fi os.FileInfo) time.Time {
 }
 
 // recognise looks for the acquisition that g already is.
-func (d *docking) recognise(f device.File, g got) (got, error) {
+func (d *docking) recognise(f *file, g got) (got, error) {
 	if err := d.s.healthy(); err != nil {
 		g.discard() // what the database shows may not be on the disk
 		return g, err

@@ -15,9 +15,9 @@ import (
 )
 
 // done settles a file that has no clip to wait for.
-func (d *docking) done(f device.File, res FileResult) {
+func (d *docking) done(f *file, res FileResult) {
 	d.mu.Lock()
-	d.outcome[f.Path] = res.State
+	f.outcome = res.State
 	switch res.State {
 	case StateUnstable:
 		d.counts.Unstable++
@@ -38,8 +38,16 @@ func (d *docking) done(f device.File, res FileResult) {
 	d.report(f, res)
 }
 
+// whole says something of the camera as a whole, as if of a file.
+func (d *docking) whole(state, why string) {
+	d.mu.Lock()
+	d.tally[state]++
+	d.mu.Unlock()
+	d.done(&file{File: device.File{Path: "."}}, FileResult{State: state, Error: why})
+}
+
 // know settles a file whose bytes the dock has already.
-func (d *docking) know(ctx context.Context, f device.File, g got) error {
+func (d *docking) know(ctx context.Context, f *file, g got) error {
 	moved := d.noteShift(f, g)
 	if g.unread {
 		d.bay.update(func(b *BayStatus) { b.Bytes += f.Size })
@@ -82,7 +90,7 @@ func (d *docking) tagKnown(ctx context.Context) error {
 
 // remember notes a whole read of a known clip, so that the next docking of the
 // same device may pass it by.
-func (d *docking) remember(ctx context.Context, f device.File, g got) error {
+func (d *docking) remember(ctx context.Context, f *file, g got) error {
 	return d.s.commit(ctx, func(tx *ledger.Tx) error {
 		return catalog{tx.Bolt()}.put(seenBucket, pathKey(d.origin.source, f.Path), seen{
 			N: g.known, Size: g.sum.Size, ModTime: g.mtime.UnixNano(), Samples: g.samples,
@@ -93,9 +101,9 @@ func (d *docking) remember(ctx context.Context, f device.File, g got) error {
 
 // recorded notes that a clip is safe on the dock; its result follows when every
 // store has it, or when the wait for them is over.
-func (d *docking) recorded(f device.File, n int64, g got, state string) {
+func (d *docking) recorded(f *file, n int64, g got, state string) {
 	d.mu.Lock()
-	d.outcome[f.Path] = state
+	f.outcome = state
 	d.claim(f, n, g)
 	d.mu.Unlock()
 	d.bay.update(func(b *BayStatus) {
@@ -119,17 +127,31 @@ func (d *docking) storedBefore(clips []int64) {
 	}
 }
 
-// expect keeps the result of a clip until every store has it.
-func (d *docking) expect(f device.File, n int64, g got, state string) {
-	res := FileResult{Clip: clipName(d.s.log, n), Size: f.Size, State: state}
+// awaited is a file whose clip is on the dock and not yet in enough stores.
+// There can be very many: its result is made when it is told.
+type awaited struct {
+	f      *file
+	sha256 clip.Digest
+	size   int64
+	state  string
+}
+
+// expect keeps what is to be told of a clip until every store has it.
+func (d *docking) expect(f *file, n int64, g got, state string) {
+	a := awaited{f: f, sha256: d.digestOf(n, g), size: f.Size, state: state}
 	if !g.unread {
-		res.Size = g.sum.Size
+		a.size = g.sum.Size
 	}
-	res.SHA256 = d.digestOf(n, g).String()
-	d.fill(f, &res)
 	d.mu.Lock()
-	d.pending[n] = append(d.pending[n], res)
+	d.pending[n] = append(d.pending[n], a)
 	d.mu.Unlock()
+}
+
+// result is what is told of a file whose clip is n.
+func (d *docking) result(n int64, a awaited, state string) FileResult {
+	res := FileResult{Clip: clipName(d.s.log, n), SHA256: a.sha256.String(), Size: a.size, State: state}
+	d.fill(a.f, &res)
+	return res
 }
 
 func (d *docking) digestOf(n int64, g got) clip.Digest {
@@ -149,17 +171,16 @@ func (d *docking) stored(n int64) {
 	d.mu.Lock()
 	waiting := d.pending[n]
 	delete(d.pending, n)
-	for i, res := range waiting {
-		if res.State == StateKnown {
+	for _, a := range waiting {
+		state := a.state
+		if state == StateKnown {
 			d.counts.Known++
 		} else {
-			waiting[i].State = StateStored
+			state = StateStored
 			d.counts.Stored++
 		}
-		d.storedBytes += res.Size
-	}
-	for _, res := range waiting {
-		d.emit(res) // before the waiter is told, which then ends the docking
+		d.storedBytes += a.size
+		d.emit(d.result(n, a, state)) // before the waiter is told, which then ends the docking
 	}
 	if len(d.pending) == 0 {
 		d.wake()
@@ -172,7 +193,7 @@ func (d *docking) stored(n int64) {
 func (d *docking) abandon(why error) bool {
 	for _, f := range d.files {
 		d.mu.Lock()
-		_, reached := d.outcome[f.Path]
+		reached := f.outcome != ""
 		d.mu.Unlock()
 		if !reached {
 			d.done(f, FileResult{State: StateFailed, Error: why.Error()})
@@ -218,12 +239,13 @@ func (d *docking) awaitStores(ctx context.Context) {
 func (d *docking) giveUp() {
 	d.mu.Lock()
 	waiting := d.pending
-	d.pending = map[int64][]FileResult{}
+	d.pending = map[int64][]awaited{}
 	d.mu.Unlock()
 	why := "safe on the dock; " + d.s.storeTrouble()
-	for _, results := range waiting {
-		for _, res := range results {
-			res.State, res.Error = StateRecorded, why
+	for n, files := range waiting {
+		for _, a := range files {
+			res := d.result(n, a, StateRecorded)
+			res.Error = why
 			d.mu.Lock()
 			d.counts.Recorded++
 			d.mu.Unlock()
@@ -232,14 +254,14 @@ func (d *docking) giveUp() {
 	}
 }
 
-func (d *docking) report(f device.File, res FileResult) {
+func (d *docking) report(f *file, res FileResult) {
 	if d.want.oneshot {
 		d.fill(f, &res)
 		d.emit(res)
 	}
 }
 
-func (d *docking) fill(f device.File, res *FileResult) {
+func (d *docking) fill(f *file, res *FileResult) {
 	res.Dir = d.origin.shown
 	res.Path, res.PathHex = showPath(f.Path)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,28 @@ func TestRecord(t *testing.T) {
 		if b, err := NewRecord(v); err == nil {
 			t.Errorf("%s: %s", name, b)
 		}
+	}
+}
+
+// TestAddList: the list is the last key of the record, as printable as the rest, in
+// memory that was taken once.
+func TestAddList(t *testing.T) {
+	b, err := NewRecord(map[string]int{"a": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := string(b[:len(b)-1])
+	for want, list := range map[string][]string{`[]`: nil, `["x"]`: {"x"}, `["\u001b<é>","\n"]`: {"\x1b<é>", "\n"}} {
+		if got, err := AddList([]byte(head+"}"), "list", slices.Values(list)); err != nil || string(got) != head+`,"list":`+want+"}" {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+	many := slices.Repeat([]string{"DCIM/é\u009b"}, 100_000)
+	if got, err := AddList(b, "list", slices.Values(many)); err != nil || cap(got)-len(got) > len(got)/50 || !json.Valid(got) {
+		t.Errorf("%d bytes in memory for %d, %v", len(got), cap(got), err)
+	}
+	if got, err := AddList(b, "list", slices.Values([]any{func() {}})); err == nil {
+		t.Errorf("not json: %s", got)
 	}
 }
 

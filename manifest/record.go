@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/custodock/custodock/clip"
@@ -60,6 +61,45 @@ func (r *record) Write(p []byte) (int, error) {
 	}
 	r.out = appendPrintable(slices.Grow(r.out, len(p)), bytes.TrimSuffix(p, []byte("\n")))
 	return n, nil
+}
+
+// AddList adds key with a list to a record that has other keys and not this one.
+// The list is gone through twice: it may have more elements than there is memory
+// for a second copy of their text.
+func AddList[T any](record []byte, key string, list iter.Seq[T]) ([]byte, error) {
+	begin := fmt.Appendf(nil, ",%q:[", key)
+	size := len(begin) + len("]}")
+	if err := eachEncoded(list, func(text []byte) { size += len(text) + len(",") }); err != nil {
+		return nil, err
+	}
+	out := slices.Grow(bytes.TrimSuffix(record, []byte("}")), size)
+	start := len(out) + len(begin)
+	out = append(out, begin...)
+	err := eachEncoded(list, func(text []byte) {
+		if len(out) > start {
+			out = append(out, ',')
+		}
+		out = append(out, text...)
+	})
+	return append(out, "]}"...), err
+}
+
+// eachEncoded calls do with the text of each element, which is valid until do
+// returns.
+func eachEncoded[T any](list iter.Seq[T], do func(text []byte)) error {
+	var buf bytes.Buffer
+	var text []byte
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	for v := range list {
+		buf.Reset()
+		if err := enc.Encode(v); err != nil {
+			return fmt.Errorf("encode record: %w", err)
+		}
+		text = appendPrintable(text[:0], bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+		do(text)
+	}
+	return nil
 }
 
 // RecordDigest is what an entry says of its record: SHA-256 over its bytes

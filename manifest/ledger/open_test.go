@@ -237,13 +237,13 @@ func TestSealSplitsRecords(t *testing.T) {
 	if _, err := b.Seal(ctx); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"0", "4", fmt.Sprint(4 + recordLines)}
+	want := []string{"0", "3", fmt.Sprint(3 + recordLines)}
 	for _, n := range want {
 		if _, err := os.Stat(filepath.Join(b.dir, "record", b.Log(), n+".ndjson")); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, n := range []int64{0, 3, 4, 4 + recordLines - 1, 4 + recordLines, b.Size() - 1} {
+	for _, n := range []int64{0, 2, 3, 3 + recordLines - 1, 3 + recordLines, b.Size() - 1} {
 		if _, err := b.Record(n); err != nil {
 			t.Error(err)
 		}

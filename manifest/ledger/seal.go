@@ -15,7 +15,8 @@ import (
 	"github.com/custodock/custodock/manifest"
 )
 
-// A record file is closed when it has recordLines lines or recordBytes bytes.
+// A record file has at most recordLines lines, and at most recordBytes bytes or
+// one line.
 // Both depend on the records alone, so that a Seal that is done again after a
 // crash gives the same files, the last one perhaps longer.
 const (
@@ -75,23 +76,26 @@ func (l *Ledger) sealRecords(ctx context.Context, from, to int64) (files []int64
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		var buf bytes.Buffer
-		first, lines := int64(-1), 0
+		var text []byte
+		first := int64(-1)
 		// One short transaction a file: a long one would keep writers from
 		// growing the database.
 		err := l.view(func(tx *bbolt.Tx) error {
-			return between(tx.Bucket(bucketRecord), from, to, func(n int64, record []byte) error {
-				if lines == recordLines || buf.Len() >= recordBytes {
+			var lines [][]byte
+			size := 0
+			err := between(tx.Bucket(bucketRecord), from, to, func(n int64, record []byte) error {
+				if size += len(record) + 1; first >= 0 && (len(lines) == recordLines || size > recordBytes) {
 					return errEnough
 				}
-				if lines++; first < 0 {
+				if first < 0 {
 					first = n
 				}
-				buf.Write(record)
-				buf.WriteByte('\n')
+				lines = append(lines, record)
 				from = n + 1
 				return nil
 			})
+			text = joinLines(lines)
+			return err
 		})
 		switch {
 		case errors.Is(err, errEnough):
@@ -104,12 +108,26 @@ func (l *Ledger) sealRecords(ctx context.Context, from, to int64) (files []int64
 			break
 		}
 		// 0600: records are what a person must not read without a reason.
-		if err := l.writeFile(manifest.RecordPath(l.o.Log, first), buf.Bytes(), 0o600); err != nil {
+		if err := l.writeFile(manifest.RecordPath(l.o.Log, first), text, 0o600); err != nil {
 			return nil, err
 		}
 		files = append(files, first)
 	}
 	return files, nil
+}
+
+// joinLines ends each line with a newline, in one piece of memory: a single
+// record can be tens of megabytes long.
+func joinLines(lines [][]byte) []byte {
+	size := 0
+	for _, line := range lines {
+		size += len(line) + 1
+	}
+	text := make([]byte, 0, size)
+	for _, line := range lines {
+		text = append(append(text, line...), '\n')
+	}
+	return text
 }
 
 // sealBundles writes the bundles that became full between the two sizes.
