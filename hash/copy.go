@@ -35,7 +35,8 @@ func NewPool(n int) *Pool {
 	return p
 }
 
-func (p *Pool) take(ctx context.Context) ([]byte, error) {
+// Take waits for a buffer of BufferSize.
+func (p *Pool) Take(ctx context.Context) ([]byte, error) {
 	select {
 	case b := <-p.free:
 		if b == nil {
@@ -47,17 +48,18 @@ func (p *Pool) take(ctx context.Context) ([]byte, error) {
 	}
 }
 
-func (p *Pool) give(b []byte) { p.free <- b[:BufferSize] }
+// Give gives a buffer back.
+func (p *Pool) Give(b []byte) { p.free <- b[:BufferSize] }
 
-// giveUnread gives back a buffer that a read failed to fill. One that a hung read
+// GiveUnread gives back a buffer that a read failed to fill. One that a hung read
 // may still write into is never lent again: another takes its place.
-func (p *Pool) giveUnread(b []byte, err error) {
+func (p *Pool) GiveUnread(b []byte, err error) {
 	var h holder
 	if errors.As(err, &h) && h.HoldsBuffer() {
 		p.free <- nil
 		return
 	}
-	p.give(b)
+	p.Give(b)
 }
 
 // holder is the error of a reader that returned before its read did.
@@ -83,20 +85,28 @@ func Copy(ctx context.Context, w io.Writer, r io.Reader, pool *Pool, withSM3 boo
 // A reader whose error has a method HoldsBuffer that returns true keeps the
 // buffer of that read, so a read that hangs can be left behind.
 func (h *Digester) Copy(ctx context.Context, w io.Writer, r io.Reader, pool *Pool) (Sum, error) {
-	first, err := pool.take(ctx)
+	first, err := pool.Take(ctx)
 	if err != nil {
 		return Sum{}, err
 	}
 	n, end, err := fill(r, first)
 	if err != nil {
-		pool.giveUnread(first, err)
+		pool.GiveUnread(first, err)
 		return Sum{}, &ReadError{err}
 	}
 	if end {
-		defer pool.give(first)
+		defer pool.Give(first)
 		return h.small(w, first[:n])
 	}
 	return h.pipeline(ctx, w, r, pool, first[:n])
+}
+
+// Whole is the sum of an input that is in memory.
+func Whole(data []byte, withSM3 bool) Sum {
+	h := New(withSM3)
+	h.write(data)
+	h.writeSM3(data)
+	return h.sum()
 }
 
 func (h *Digester) small(w io.Writer, data []byte) (Sum, error) {
@@ -167,7 +177,7 @@ func stage(feed <-chan *block, pool *Pool, work func([]byte) error, stop context
 			}
 		}
 		if b.left.Add(-1) == 0 {
-			pool.give(b.data)
+			pool.Give(b.data)
 		}
 	}
 }
@@ -184,14 +194,14 @@ func read(ctx context.Context, r io.Reader, pool *Pool, feeds []chan *block, dat
 		if end || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		buf, err := pool.take(ctx)
+		buf, err := pool.Take(ctx)
 		if err != nil {
 			return err
 		}
 		var n int
 		n, end, err = fill(r, buf)
 		if err != nil {
-			pool.giveUnread(buf, err)
+			pool.GiveUnread(buf, err)
 			return &ReadError{err}
 		}
 		data = buf[:n]

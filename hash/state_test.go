@@ -135,7 +135,7 @@ func TestHeldBuffer(t *testing.T) {
 			t.Fatalf("ended with %v", err)
 		}
 		for range 2 {
-			b, err := pool.take(t.Context())
+			b, err := pool.Take(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/custodock/custodock/clip"
@@ -78,56 +76,6 @@ func (d *docking) open(ctx context.Context) error {
 	return err
 }
 
-// manyFiles is how many files of a camera make a record that memory must be made
-// free for.
-const manyFiles = 10_000
-
-// makeRoom has garbage make room for a record of tens of megabytes, and for the
-// transaction that takes it in.
-func (d *docking) makeRoom() {
-	if len(d.files) >= manyFiles {
-		runtime.GC()
-		debug.FreeOSMemory()
-	}
-}
-
-// The end of a large docking waits for its stores no longer than catchUp, and not
-// when they bring nothing forward for catchUpIdle.
-const (
-	catchUp     = 30 * time.Second
-	catchUpIdle = 3 * time.Second
-)
-
-// letStoresCatchUp waits a while for stores that take clips: what waits for them
-// needs the memory that the end of a docking with very many files needs, too. It
-// does not outlast the wait that was asked for.
-func (d *docking) letStoresCatchUp(ctx context.Context) {
-	if !d.want.oneshot || len(d.files) < manyFiles {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(catchUp, d.want.wait))
-	defer cancel()
-	look := time.NewTicker(progressEvery)
-	defer look.Stop()
-	for last, since := -1, time.Now(); ; {
-		d.mu.Lock()
-		left := len(d.pending)
-		d.mu.Unlock()
-		if left != last {
-			last, since = left, time.Now()
-		}
-		if left == 0 || time.Since(since) > catchUpIdle {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-d.settled:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // close looks at the camera again, enters the end of the docking and says what
 // the bay may show. The error is that of the entry, or of a camera that hung.
 func (d *docking) close(ctx context.Context, failed error) error {
@@ -141,8 +89,6 @@ func (d *docking) close(ctx context.Context, failed error) error {
 	if failed != nil {
 		rec.Problem = failed.Error()
 	}
-	d.letStoresCatchUp(ctx)
-	d.makeRoom()
 	for _, s := range d.skipped {
 		path, hex := showPath(s.Path)
 		rec.Skipped = append(rec.Skipped, skipped{path, hex, s.Reason})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/device"
+	"github.com/custodock/custodock/hash"
 )
 
 // meddled is a folder that somebody writes to between the two looks: do runs
@@ -150,11 +152,15 @@ func TestSampler(t *testing.T) {
 		data[i] = byte(i * i >> 5)
 	}
 	for _, size := range []int{0, 1, sampleSize - 1, sampleSize, sampleSize + 1, 2 * sampleSize, 3*sampleSize - 1, 3 * sampleSize, 3*sampleSize + 1, 800_000} {
-		want, err := sample(bytes.NewReader(data[:size]), int64(size))
-		okay(t, err)
-		pieces := []int{size}
+		want, pieces := clip.Digest(sha256.Sum256(data[:size])), []int{size}
 		if disjoint(int64(size)) {
+			var err error
+			want, err = sample(bytes.NewReader(data[:size]), int64(size))
+			okay(t, err)
 			pieces = append(pieces, 1000, sampleSize, 100_001)
+			if _, err := sample(bytes.NewReader(data[:size-1]), int64(size)); err == nil {
+				t.Errorf("%d bytes of %d were sampled", size-1, size)
+			}
 		}
 		for _, piece := range pieces {
 			s, whole := newSampler(int64(size)), clip.Digest(sha256.Sum256(data[:size]))
@@ -178,13 +184,28 @@ func TestSampler(t *testing.T) {
 				t.Errorf("%d bytes read on at %d: other samples", size, at)
 			}
 		}
-		if size > 0 {
-			if _, err := sample(bytes.NewReader(data[:size-1]), int64(size)); err == nil {
-				t.Errorf("%d bytes of %d were sampled", size-1, size)
-			}
+	}
+}
+
+// TestSampleWhole: a small file is looked at whole, as it was listed.
+func TestSampleWhole(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := device.Open(dir)
+	okay(t, err)
+	t.Cleanup(func() { _ = tree.Close() })
+	for _, size := range []int{0, 1, 70_000, 3*sampleSize - 1} {
+		data := strings.Repeat("x", size)
+		write(t, filepath.Join(dir, "a"), data)
+		if got, err := sampleWhole(tree, "a", int64(size)); err != nil || got != sha256.Sum256([]byte(data)) {
+			t.Errorf("%d bytes: %v, %v", size, got, err)
+		}
+		var read *hash.ReadError
+		if got, err := sampleWhole(tree, "a", int64(size)+1); !errors.As(err, &read) {
+			t.Errorf("%d bytes of %d: %v, %v", size, size+1, got, err)
 		}
 	}
-	if got, err := sample(bytes.NewReader(nil), 0); err != nil || got == (clip.Digest{}) {
-		t.Error("the samples of nothing are those of a file that was not read")
+	write(t, filepath.Join(dir, "a"), strings.Repeat("x", 3*sampleSize))
+	if got, err := sampleWhole(tree, "a", 10); err != nil || got != (clip.Digest{}) {
+		t.Errorf("a file that grew: %v, %v", got, err)
 	}
 }

@@ -125,6 +125,71 @@ func (d *docking) readOnce(ctx context.Context, f *file, want reads) (got, error
 }
 
 func (d *docking) attempt(ctx context.Context, f *file, want reads) (got, error) {
+	if f.Size < hash.BufferSize && !want.resume {
+		if g, fits, err := d.attemptWhole(ctx, f, want); fits || err != nil {
+			return g, err
+		}
+	}
+	return d.attemptStream(ctx, f, want)
+}
+
+// attemptWhole reads a small file at one go. Only what is new is written to the
+// spool. A file that grew out of the buffer since it was listed does not fit.
+func (d *docking) attemptWhole(ctx context.Context, f *file, want reads) (g got, fits bool, err error) {
+	g.known = -1
+	buf, err := d.pool.Take(ctx)
+	if err != nil {
+		return g, false, err
+	}
+	l, err := device.Load(d.folder, f.Path, buf)
+	if err != nil {
+		d.pool.GiveUnread(buf, err)
+		if l.Opened {
+			err = fmt.Errorf("read %q: %w", f.Path, &hash.ReadError{Err: err})
+		}
+		return g, false, err
+	}
+	defer d.pool.Give(buf)
+	if l.After == nil {
+		return g, false, nil
+	}
+	d.bay.update(func(st *BayStatus) { st.Bytes += int64(l.N) })
+	if err := stable(l.Before, l.After, int64(l.N)); err != nil {
+		return g, false, fmt.Errorf("read %q: %w", f.Path, err)
+	}
+	data := buf[:l.N]
+	samples := newSampler(l.Before.Size())
+	if samples != nil {
+		_, _ = samples.Write(data)
+	}
+	g.mtime, g.sum = l.Before.ModTime(), hash.Whole(data, d.s.conf().SM3)
+	g.samples = samples.sum(g.sum.SHA256)
+	d.sampled(f, g.samples)
+	if g, err = d.recognise(f, g, want.spool); err != nil || g.known >= 0 || !want.spool {
+		return g, true, err
+	}
+	g.file, err = d.keep(ctx, data)
+	if err != nil {
+		err = fmt.Errorf("read %q: %w", f.Path, err)
+	}
+	return g, true, err
+}
+
+// keep writes a clip to the spool.
+func (d *docking) keep(ctx context.Context, data []byte) (*spoolFile, error) {
+	size := int64(len(data))
+	out, err := d.spoolRoom(ctx, size, func() (*spoolFile, error) { return d.s.spool.create(size) })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := out.Write(data); err != nil {
+		out.discard()
+		return nil, &hash.WriteError{Err: err}
+	}
+	return out, nil
+}
+
+func (d *docking) attemptStream(ctx context.Context, f *file, want reads) (got, error) {
 	none := got{known: -1}
 	in, err := d.folder.Open(f.Path)
 	if err != nil {
@@ -142,7 +207,7 @@ func (d *docking) attempt(ctx context.Context, f *file, want reads) (got, error)
 	g := got{known: -1, file: r.out, mtime: before.ModTime(), resumed: r.from}
 	g.sum, err = r.copy(ctx, d.pool)
 	if err == nil {
-		err = stable(in, before, g.sum.Size)
+		err = stableSince(before, in, g.sum.Size)
 	}
 	if err != nil {
 		d.broken(ctx, f, before, r, err)
@@ -150,15 +215,19 @@ func (d *docking) attempt(ctx context.Context, f *file, want reads) (got, error)
 	}
 	g.samples = r.samples.sum(g.sum.SHA256)
 	d.sampled(f, g.samples)
-	return d.recognise(f, g)
+	return d.recognise(f, g, want.spool)
 }
 
-// stable compares the file after the read with what it was before.
-func stable(in device.Reader, before os.FileInfo, read int64) error {
+func stableSince(before os.FileInfo, in device.Reader, read int64) error {
 	after, err := in.Stat()
 	if err != nil {
 		return &hash.ReadError{Err: err}
 	}
+	return stable(before, after, read)
+}
+
+// stable compares the file after the read with what it was before.
+func stable(before, after os.FileInfo, read int64) error {
 	if read != before.Size() {
 		return fmt.Errorf("%w: %d of %d bytes came; check the card, or dock it again", ErrUnstable, read, before.Size())
 	}
@@ -175,8 +244,9 @@ func changeTime(fi os.FileInfo) time.Time {
 	return time.Time{}
 }
 
-// recognise looks for the acquisition that g already is.
-func (d *docking) recognise(f *file, g got) (got, error) {
+// recognise looks for the acquisition that g already is. Where its bytes are wanted,
+// they are new also when the spool lacks them.
+func (d *docking) recognise(f *file, g got, wanted bool) (got, error) {
 	if err := d.s.healthy(); err != nil {
 		g.discard() // what the database shows may not be on the disk
 		return g, err
@@ -185,7 +255,7 @@ func (d *docking) recognise(f *file, g got) (got, error) {
 		g.known = d.acquisition(tx, f.Path, g.sum.SHA256)
 		return nil
 	})
-	if err == nil && g.known >= 0 && g.file != nil && !d.s.spooled(g.known) {
+	if err == nil && g.known >= 0 && wanted && !d.s.spooled(g.known) {
 		g.known = -1 // its spool file was lost: this copy takes its place
 	}
 	if g.known >= 0 {

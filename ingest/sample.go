@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/device"
 	"github.com/custodock/custodock/hash"
 )
 
@@ -25,23 +26,12 @@ func disjoint(size int64) bool { return size >= 3*sampleSize }
 // sampleBuffers are lent to sample, one for each file that is looked at.
 var sampleBuffers = sync.Pool{New: func() any { return new([3 * sampleSize]byte) }}
 
-// sample reads the samples of a file of so many bytes, and nothing else of it, and
-// hashes them together; of a file where they would overlap it hashes all, each
-// byte once.
+// sample reads the samples of a file of so many bytes, of which none is in two, and
+// nothing else of it, and hashes them together.
 func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
 	buf := sampleBuffers.Get().(*[3 * sampleSize]byte)
-	n := buf[:min(size, 3*sampleSize)]
-	at := []int64{0}
-	if disjoint(size) {
-		list := samplesOf(size)
-		at = list[:]
-	}
-	each := len(n) / len(at)
-	for i, off := range at {
-		part := n[i*each : (i+1)*each]
-		if len(part) == 0 {
-			continue
-		}
+	for i, off := range samplesOf(size) {
+		part := buf[i*sampleSize : (i+1)*sampleSize]
 		if got, err := in.ReadAt(part, off); got < len(part) {
 			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -50,7 +40,26 @@ func sample(in io.ReaderAt, size int64) (clip.Digest, error) {
 		}
 	}
 	defer sampleBuffers.Put(buf)
-	return sha256.Sum256(n), nil
+	return sha256.Sum256(buf[:]), nil
+}
+
+// sampleWhole is the digest of all of a file where samples would overlap. One that
+// has grown since too much for that has none of a file that was read.
+func sampleWhole(tree device.Tree, path string, size int64) (clip.Digest, error) {
+	buf := sampleBuffers.Get().(*[3 * sampleSize]byte)
+	l, err := device.Load(tree, path, buf[:])
+	grown := err == nil && l.After == nil
+	if err == nil && !grown && int64(l.N) < size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return clip.Digest{}, &hash.ReadError{Err: err} // the buffer may be a hung read's
+	}
+	defer sampleBuffers.Put(buf)
+	if grown {
+		return clip.Digest{}, nil
+	}
+	return sha256.Sum256(buf[:size]), nil
 }
 
 // sampler takes the samples of a file of disjoint ones out of its bytes as they

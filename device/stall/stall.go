@@ -156,6 +156,11 @@ func (t *Tree) Open(path string) (device.Reader, error) {
 	return r, nil
 }
 
+// Load reads a small file of the tree whole, which is one call as reading on is.
+func (t *Tree) Load(path string, buf []byte) (device.Loaded, error) {
+	return ask(t, "read", func() (device.Loaded, error) { return device.Load(t.tree, path, buf) }, nil)
+}
+
 // walker tells of directories too, so that a listing of many without a file is
 // seen to go on.
 type walker interface {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -65,8 +66,13 @@ func (r *file) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 func (r *file) ReadAt(p []byte, _ int64) (int, error) { r.f.at("read at"); return len(p), io.EOF }
-func (r *file) Stat() (os.FileInfo, error)            { r.f.at("stat"); return nil, nil }
+func (r *file) Stat() (os.FileInfo, error)            { r.f.at("stat"); return info{}, nil }
 func (r *file) Close() error                          { r.f.at("close"); r.f.closed.Add(1); return nil }
+
+// info is of a file of one byte.
+type info struct{ os.FileInfo }
+
+func (info) Size() int64 { return 1 }
 
 const limit = time.Minute
 
@@ -113,8 +119,12 @@ func TestHangs(t *testing.T) {
 		},
 		"close tree": func(tr *Tree) error { return tr.Close() },
 	}
-	for what, call := range calls {
-		t.Run(what, func(t *testing.T) {
+	for _, what := range []string{"open", "read", "stat", "close"} {
+		calls["load: "+what] = func(tr *Tree) error { _, err := tr.Load("a", make([]byte, 9)); return err }
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			what := strings.TrimPrefix(name, "load: ")
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{hangs: what}
 				tree := wrap(t, f)

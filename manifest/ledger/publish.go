@@ -124,16 +124,20 @@ func (l *Ledger) upload(ctx context.Context, s Shelf, st *shelfState, to int64) 
 }
 
 func (l *Ledger) uploadTile(ctx context.Context, s Shelf, st *shelfState, t tlog.Tile) error {
-	var data []byte
-	err := l.view(func(tx *bbolt.Tx) (err error) {
-		data, err = tlog.ReadTileData(t, rows(tx))
-		return err
-	})
+	data, err := l.tile(t)
 	if err != nil {
 		return err
 	}
 	name := manifest.LogPath(l.o.Log, manifest.TilePath(t))
 	return st.once(name, func() error { return s.Create(ctx, name, data) })
+}
+
+func (l *Ledger) tile(t tlog.Tile) (data []byte, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		data, err = tlog.ReadTileData(t, rows(tx))
+		return err
+	})
+	return data, err
 }
 
 // uploadBundle copies the entries of the level-0 tile t. They are compared
@@ -150,12 +154,12 @@ func (l *Ledger) uploadBundle(ctx context.Context, s Shelf, st *shelfState, t tl
 	if err != nil {
 		return err
 	}
+	leaves, err := l.tile(t)
+	if err != nil {
+		return err
+	}
 	for i, raw := range entries {
-		leaf, err := l.Leaf(start + int64(i))
-		if err != nil {
-			return err
-		}
-		if manifest.LeafHash(raw) != leaf {
+		if leaf := manifest.LeafHash(raw); !bytes.Equal(leaf[:], leaves[i*tlog.HashSize:(i+1)*tlog.HashSize]) {
 			return fmt.Errorf("entry %d: %w: its bytes do not match its hash", start+int64(i), ErrDamaged)
 		}
 	}
