@@ -23,6 +23,7 @@ type entry struct {
 	leaf    string
 	sha256  string
 	size    int64 // -1 when it says none
+	sm3     value // as it stands, "" when it says none
 	store   string
 	stored  string // SHA-256 of the stored bytes
 	version string
@@ -95,6 +96,8 @@ func (e *entry) field(key string, v value) {
 		if n, err := v.number(); err == nil {
 			e.derived = n
 		}
+	case "sm3":
+		e.sm3 = v
 	case "store":
 		e.store, _ = v.text()
 	case "key":

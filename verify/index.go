@@ -44,6 +44,7 @@ type index struct {
 	objects  map[int64][]clip.Digest // stored bytes that are not the clip's own
 	versions map[int64]string        // pinned version of the clip's object
 	made     map[int64]int64         // of a derived file: the clip
+	sm3      map[int64]clip.Digest   // of the bytes, where an entry says it
 	erased   map[int64]bool          // entries whose record was erased
 	absent   []absence
 	wrong    map[int64]string // the first thing wrong with a clip
@@ -55,7 +56,7 @@ func newIndex(r *run, bad map[int64]string) *index {
 	return &index{
 		log: r.head.Log, store: r.StoreName, bad: bad,
 		path:    func(n int64) string { return r.path(r.tileAt(-1, n/manifest.TileWidth)) },
-		objects: map[int64][]clip.Digest{}, versions: map[int64]string{}, made: map[int64]int64{},
+		objects: map[int64][]clip.Digest{}, versions: map[int64]string{}, made: map[int64]int64{}, sm3: map[int64]clip.Digest{},
 		erased: map[int64]bool{}, wrong: map[int64]string{},
 	}
 }
@@ -206,6 +207,7 @@ func (x *index) ingested(e entry, leaf tlog.Hash) int64 {
 		x.blame(e.n, "its entry has no sha256 or no size")
 	}
 	x.put(f)
+	x.claim(e)
 	return e.n
 }
 
@@ -219,6 +221,7 @@ func (x *index) derivation(e entry, leaf tlog.Hash, of int64) {
 		x.blame(e.n, "its entry has no sha256 or no size")
 	}
 	x.put(f)
+	x.claim(e)
 	x.made[e.n] = of
 }
 

@@ -3,18 +3,12 @@ package verify
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/store"
 )
 
@@ -33,23 +27,25 @@ const (
 type object struct {
 	size  int64 // bytes read
 	state state
+	both  bool // it is hashed with SM3 too, since an entry says one of it
 }
 
 // plan is which clips to report and which objects they need.
 type plan struct {
 	*index
 	clips   iter.Seq[fact]
-	total   int            // of clips
-	digests []clip.Digest  // of all objects needed, sorted
-	objects []object       // in the same order, once they have been read
-	claimed []bool         // objects that are being read or have been
-	trouble map[int]string // by place in objects: why one could not be read
-	unknown []string       // names asked for that are no clips
+	total   int                 // of clips
+	digests []clip.Digest       // of all objects needed, sorted
+	objects []object            // in the same order, once they have been read
+	claimed []bool              // objects that are being read or have been
+	trouble map[int]string      // by place in objects: why one could not be read
+	sm3s    map[int]clip.Digest // by place too: of those that were hashed both ways
+	unknown []string            // names asked for that are no clips
 }
 
 // newPlan selects the clips that were asked for, all when no name is given.
 func newPlan(x *index, names []string) *plan {
-	p := &plan{index: x, clips: x.all(), trouble: map[int]string{}}
+	p := &plan{index: x, clips: x.all(), trouble: map[int]string{}, sm3s: map[int]clip.Digest{}}
 	if len(names) > 0 {
 		var chosen []fact
 		for _, name := range names {
@@ -79,6 +75,7 @@ func newPlan(x *index, names []string) *plan {
 	p.digests = slices.Compact(p.digests)
 	p.objects = make([]object, len(p.digests))
 	p.claimed = make([]bool, len(p.digests))
+	p.sumBoth()
 	return p
 }
 
@@ -113,6 +110,7 @@ type task struct {
 type reading struct {
 	object
 	place int
+	sm3   clip.Digest
 	err   error
 }
 
@@ -125,12 +123,16 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 		}
 	}
 	var done, read int64
+	pool := hash.NewPool(sm3Buffers * r.workers())
 	emit := func(t *task) error {
 		for _, o := range t.readings {
 			p.objects[o.place] = o.object
 			r.report.Bytes += o.size
 			if o.err != nil {
 				p.trouble[o.place] = o.err.Error()
+			}
+			if o.both && o.state == whole {
+				p.sm3s[o.place] = o.sm3
 			}
 		}
 		done++
@@ -143,7 +145,7 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 	return ordered(ctx, r.workers(), p.tasks, func(ctx context.Context, t *task) (*task, error) {
 		for i := range t.readings {
 			o := &t.readings[i]
-			o.object, o.err = r.hashObject(ctx, p, t.fact, o.place)
+			r.hashObject(ctx, p, t.fact, o, pool)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -162,78 +164,11 @@ func (p *plan) tasks(yield func(*task) bool) {
 		for d := range p.needs(f) {
 			if k, ok := p.place(d); ok && !p.claimed[k] {
 				p.claimed[k] = true
-				t.readings = append(t.readings, reading{place: k})
+				t.readings = append(t.readings, reading{object: p.objects[k], place: k})
 			}
 		}
 		if !yield(t) {
 			return
-		}
-	}
-}
-
-func (r *run) hashObject(ctx context.Context, p *plan, f fact, k int) (object, error) {
-	want := p.digests[k]
-	in, err := r.Store.Open(ctx, store.Name(want), p.versions[f.n])
-	if errors.Is(err, store.ErrNotExist) && !f.stored && r.Spool != "" {
-		return r.hashSpooled(ctx, want)
-	}
-	return hashed(ctx, want, in, err)
-}
-
-// hashSpooled hashes an object that waits on the dock for its store.
-func (r *run) hashSpooled(ctx context.Context, want clip.Digest) (object, error) {
-	in, err := os.Open(filepath.Join(r.Spool, want.String()))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = store.ErrNotExist
-	}
-	return hashed(ctx, want, in, err)
-}
-
-func hashed(ctx context.Context, want clip.Digest, in io.ReadCloser, err error) (object, error) {
-	var o object
-	if err == nil {
-		defer func() { _ = in.Close() }()
-		var d clip.Digest
-		d, o.size, err = digest(ctx, in)
-		if err == nil {
-			o.state = damaged
-			if d == want {
-				o.state = whole
-			}
-			return o, nil
-		}
-	}
-	switch {
-	case errors.Is(err, store.ErrDamaged): // the store's own checksum found it
-		o.state = damaged
-		return o, nil
-	case errors.Is(err, store.ErrNotExist):
-		o.state = absent
-	default:
-		o.state = failed
-	}
-	return o, err
-}
-
-var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
-
-// digest reads in to its end.
-func digest(ctx context.Context, in io.Reader) (clip.Digest, int64, error) {
-	buf, _ := buffers.Get().(*[1 << 20]byte)
-	defer buffers.Put(buf)
-	h := sha256.New()
-	var size int64
-	for {
-		n, err := in.Read(buf[:])
-		_, _ = h.Write(buf[:n])
-		size += int64(n)
-		switch {
-		case err == io.EOF:
-			return clip.Digest(h.Sum(nil)), size, nil
-		case err != nil:
-			return clip.Digest{}, size, err
-		case ctx.Err() != nil:
-			return clip.Digest{}, size, ctx.Err()
 		}
 	}
 }
@@ -268,6 +203,10 @@ func (p *plan) judge(f fact) Result {
 			res.Problem = fmt.Sprintf("its entry says %d bytes, its object has %d", f.size, o.size)
 			return res
 		}
+	}
+	if !p.agrees(f, &res) {
+		res.Problem = store.Name(f.digest) + " has another SM3 than the clip when it was recorded"
+		return res
 	}
 	return p.verdict(f, res, found)
 }

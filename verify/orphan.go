@@ -48,7 +48,7 @@ func (r *run) orphans(ctx context.Context, p *plan) error {
 	}
 	err := ordered(ctx, r.workers(), names, func(ctx context.Context, d clip.Digest) (orphan, error) {
 		in, err := r.Store.Open(ctx, store.Name(d), "")
-		o, err := hashed(ctx, d, in, err)
+		o, err := hashed(ctx, d, in, err, digest)
 		return orphan{o, store.Name(d), err}, ctx.Err()
 	}, r.orphan)
 	r.report.Problems = append(r.report.Problems, strange...)

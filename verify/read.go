@@ -18,7 +18,7 @@ const maxRecord = 128 << 20
 
 // pairing pairs entries with their records, a record file at a time.
 type pairing struct {
-	store   store.Reader
+	run     *run
 	log     string
 	firsts  []int64 // first entries of the record files, ascending
 	next    int     // of firsts: the file behind the one that covers now
@@ -37,8 +37,9 @@ func Read(ctx context.Context, o Options, wanted func(manifest.Entry) bool, each
 	if err != nil {
 		return Head{}, err
 	}
-	p := &pairing{store: o.Store, log: log, erased: map[int64]bool{}, each: each}
-	head, err := Log(ctx, o, func(e manifest.Entry) error {
+	r := newRun(o, nil)
+	p := &pairing{run: r, log: log, erased: map[int64]bool{}, each: each}
+	err = r.only(ctx, func(e manifest.Entry) error {
 		if e.N == 0 {
 			// Only now: the records of a checkpoint are there before it is.
 			if err := p.list(ctx); err != nil {
@@ -50,10 +51,13 @@ func Read(ctx context.Context, o Options, wanted func(manifest.Entry) bool, each
 	if err == nil {
 		err = p.flush(ctx)
 	}
-	if err != nil {
+	if err == nil {
+		err = p.excused()
+	}
+	if _, err = r.finish(ctx, err); err != nil {
 		return Head{}, err
 	}
-	return head, p.excused()
+	return r.head, nil
 }
 
 // take brings up the next entry of the log.
@@ -79,7 +83,7 @@ func (p *pairing) take(ctx context.Context, e manifest.Entry, wanted bool) error
 // list finds the record files.
 func (p *pairing) list(ctx context.Context) error {
 	top := "record/" + p.log + "/"
-	for info, err := range p.store.List(ctx, top) {
+	for info, err := range p.run.Store.List(ctx, top) {
 		if err != nil {
 			return fmt.Errorf("list %s: %w", top, err)
 		}
@@ -124,9 +128,9 @@ func (p *pairing) flush(ctx context.Context) error {
 
 // lines reads the wanted records out of one file.
 func (p *pairing) lines(ctx context.Context, path string, want map[clip.Digest]bool, found map[clip.Digest][]byte) error {
-	f, err := store.OpenBare(ctx, p.store, path)
+	f, err := store.OpenBare(ctx, p.run.Store, path)
 	if err != nil {
-		return &MismatchError{Cause: path + " " + unreadable(err)}
+		return &MismatchError{Cause: path + " " + p.run.unreadable(err)}
 	}
 	defer func() { _ = f.Close() }()
 	in := newLineReader(f, maxRecord)
@@ -134,6 +138,7 @@ func (p *pairing) lines(ctx context.Context, path string, want map[clip.Digest]b
 		line, err := in.next()
 		switch {
 		case err != nil:
+			p.run.noticed(err)
 			return &MismatchError{Cause: path + ": " + err.Error()}
 		case line == nil:
 			return ctx.Err()

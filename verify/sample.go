@@ -79,7 +79,7 @@ func entryAt(ctx context.Context, o Options, head Head, n int64) (manifest.Entry
 	r.head = head
 	_, raws, err := r.entries(ctx, r.tileAt(-1, n/manifest.TileWidth))
 	if err != nil {
-		return manifest.Entry{}, &MismatchError{Cause: fmt.Sprintf("entry %d: %s", n, unreadable(err))}
+		return manifest.Entry{}, r.refused(ctx, fmt.Sprintf("entry %d: %s", n, r.unreadable(err)))
 	}
 	return manifest.ParseEntry(raws[n%manifest.TileWidth])
 }

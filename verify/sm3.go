@@ -2,10 +2,11 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
-	"sync"
 
+	"github.com/custodock/custodock/clip"
 	"github.com/custodock/custodock/hash"
 	"github.com/custodock/custodock/manifest"
 )
@@ -81,46 +82,73 @@ func (p *packed) sameSM3(e manifest.Entry, file string, res *Result) bool {
 	return true
 }
 
-// looseSM3 compares the SM3 of the bytes of a clip with its entry, where that says
-// one. Only the entry tells that it is needed, so that sm3 reads them once more.
-func (r *run) looseSM3(ctx context.Context, f fact, sm3 func() (string, error), res *Result) error {
-	if res.Result == Missing || res.Result == Mismatch {
-		return nil
+// claim keeps the SM3 that an entry says. One that cannot be any stays zero, which no
+// bytes have.
+func (x *index) claim(e entry) {
+	if e.sm3 == "" {
+		return
 	}
-	_, raws, err := r.entries(ctx, r.tileAt(-1, f.n/manifest.TileWidth))
-	if err != nil {
-		res.Result, res.Problem = Mismatch, "its entry "+r.unreadable(err)
-		return ctx.Err()
-	}
-	raw := raws[f.n%manifest.TileWidth]
-	e, err := manifest.ParseEntry(raw)
-	if err != nil || manifest.LeafHash(raw) != f.leaf {
-		res.Result, res.Problem = Mismatch, "its entry changed while it was read"
-		return nil
-	}
-	said, there := e.Fields["sm3"]
-	if !there {
-		return nil
-	}
-	d, err := sm3()
-	switch {
-	case err != nil:
-		return err
-	case said == d:
-		res.SM3 = d
-	default:
-		res.Result, res.Problem = Mismatch, "it has another SM3 than the clip when it was recorded"
-	}
-	return nil
+	said, _ := e.sm3.text()
+	x.sm3[e.n], _ = clip.ParseDigest(said)
 }
 
-// againSM3 reads from the beginning what was read once for SHA-256.
-func againSM3(ctx context.Context, in io.ReadSeeker) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		if _, err := in.Seek(0, io.SeekStart); err != nil {
-			return "", err
+// sumBoth has those objects hashed with SM3 as well of which an entry says one.
+func (p *plan) sumBoth() {
+	for n := range p.sm3 {
+		if k, ok := p.place(p.find(n).digest); ok {
+			p.objects[k].both = true
 		}
-		s, err := newSM3Sums(1).read(ctx, "", in)
-		return s.sm3, err
-	})
+	}
+}
+
+// bothWays takes SM3 beside SHA-256, in one reading.
+func (o *reading) bothWays(pool *hash.Pool) summing {
+	return func(ctx context.Context, in io.Reader) (clip.Digest, int64, error) {
+		sum, err := hash.Copy(ctx, nil, in, pool, true)
+		if err != nil {
+			return clip.Digest{}, 0, err
+		}
+		o.sm3, err = clip.ParseDigest(sum.SM3)
+		return sum.SHA256, sum.Size, err
+	}
+}
+
+// agrees reports whether the bytes of a clip, where they are here whole, have the SM3
+// that its entry says, and puts it into the result; an entry that says none is content
+// with any.
+func (p *plan) agrees(f fact, res *Result) bool {
+	k, _ := p.place(f.digest)
+	said, there := p.sm3[f.n]
+	got, here := p.sm3s[k]
+	if !there || !here {
+		return true
+	}
+	if said != got {
+		return false
+	}
+	res.SM3 = got.String()
+	return true
+}
+
+// given takes a file that was read as the object of a digest. Only the log tells that
+// its SM3 is needed, so that it is read once more for that.
+func (p *plan) given(ctx context.Context, d clip.Digest, size int64, file io.ReadSeeker) error {
+	k, ok := p.place(d)
+	if !ok {
+		return nil
+	}
+	o := reading{object: p.objects[k]}
+	p.objects[k].size, p.objects[k].state = size, whole
+	if !o.both {
+		return nil
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	again, _, err := o.bothWays(hash.NewPool(sm3Buffers))(ctx, file)
+	if err == nil && again != d {
+		err = errors.New("the file changed while it was read")
+	}
+	p.sm3s[k] = o.sm3
+	return err
 }

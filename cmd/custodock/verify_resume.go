@@ -165,7 +165,7 @@ func (p *progress) take(r verify.Result, now time.Time) error {
 		p.Bad = append(p.Bad, r)
 	}
 	p.Report = add(p.Report, verify.Report{Clips: 1, OK: one(r, verify.OK), Disposed: one(r, verify.Disposed), RecordErased: one(r, verify.RecordErased),
-		Missing: one(r, verify.Missing), Mismatch: one(r, verify.Mismatch)})
+		Missing: one(r, verify.Missing), Mismatch: one(r, verify.Mismatch), SM3: withSM3(r)})
 	if now.Sub(p.saved) < noteEvery {
 		return nil
 	}
@@ -174,6 +174,13 @@ func (p *progress) take(r verify.Result, now time.Time) error {
 
 func one(r verify.Result, result string) int {
 	if r.Result == result {
+		return 1
+	}
+	return 0
+}
+
+func withSM3(r verify.Result) int {
+	if r.SM3 != "" {
 		return 1
 	}
 	return 0
