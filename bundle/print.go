@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/custodock/custodock/internal/program"
 )
 
@@ -18,10 +20,17 @@ const (
 	maxPrint  = 32 << 20 // bytes of a printed certificate
 )
 
+// memory is where files are in memory and on no disk, where a Linux has such a place,
+// and printRoom the bytes that must be free there: a profile has 4 MiB.
+const (
+	memory    = "/dev/shm"
+	printRoom = 2 * maxPrint
+)
+
 // print has Chromium print the certificate on paper, so to speak. It gets one
 // file, which has no script and no link, and no network.
 func (w *writer) print(ctx context.Context, page []byte) (pdf []byte, err error) {
-	dir, err := os.MkdirTemp("", "custodock-certificate-")
+	dir, err := printDir(memory, printRoom)
 	if err != nil {
 		return nil, err
 	}
@@ -55,4 +64,18 @@ func (w *writer) print(ctx context.Context, page []byte) (pdf []byte, err error)
 		err = errors.New("what was printed is no certificate")
 	}
 	return pdf, err
+}
+
+// printDir is a folder for one print, in memory where there is room: Chromium syncs the
+// many files of its profile one by one, and on a disk each of these syncs waits for the
+// clips that are being written to it, and holds them up.
+func printDir(memory string, room uint64) (string, error) {
+	const name = "custodock-certificate-"
+	var st unix.Statfs_t
+	if unix.Statfs(memory, &st) == nil && st.Bavail*uint64(st.Bsize) >= room {
+		if dir, err := os.MkdirTemp(memory, name); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", name)
 }
