@@ -38,7 +38,7 @@ var promises = []struct {
 		{"the lock is shared", "ingest/lock.go", "unix.LOCK_EX|unix.LOCK_NB", "unix.LOCK_SH|unix.LOCK_NB"},
 	}},
 	{"P8 finds every bit", findsBit, []bug{
-		{"objects are not compared", "verify/object.go", "if d == want {", "if d == want || true {"},
+		{"objects are not compared", "verify/hashed.go", "if d == want {", "if d == want || true {"},
 		{"records are not read", "verify/log.go", "s.records = newRecords(fs.records)", "s.records = nil"},
 	}},
 	{"P9 stays in its mount", staysBeneath, []bug{
