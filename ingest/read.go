@@ -168,15 +168,12 @@ func (d *docking) attemptWhole(ctx context.Context, f *file, want reads) (g got,
 	if g, err = d.recognise(f, g, want.spool); err != nil || g.known >= 0 || !want.spool {
 		return g, true, err
 	}
-	g.file, err = d.keep(ctx, data)
-	if err != nil {
-		err = fmt.Errorf("read %q: %w", f.Path, err)
-	}
+	g.file, err = d.keep(ctx, f, data)
 	return g, true, err
 }
 
 // keep writes a clip to the spool.
-func (d *docking) keep(ctx context.Context, data []byte) (*spoolFile, error) {
+func (d *docking) keep(ctx context.Context, f *file, data []byte) (*spoolFile, error) {
 	size := int64(len(data))
 	out, err := d.spoolRoom(ctx, size, func() (*spoolFile, error) { return d.s.spool.create(size) })
 	if err != nil {
@@ -184,7 +181,7 @@ func (d *docking) keep(ctx context.Context, data []byte) (*spoolFile, error) {
 	}
 	if _, err := out.Write(data); err != nil {
 		out.discard()
-		return nil, &hash.WriteError{Err: err}
+		return nil, fmt.Errorf("keep %q: %w", f.Path, &hash.WriteError{Err: err})
 	}
 	return out, nil
 }
