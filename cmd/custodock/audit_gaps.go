@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -126,37 +127,57 @@ func (a *app) findGaps(ctx context.Context, o verify.Options, device string, siz
 		return audit.Findings{}, head, err
 	}
 	for _, l := range g.DeviceLogs() {
-		content, err := deviceLog(ctx, o, l)
+		content, known, err := deviceLog(ctx, o, l)
 		switch {
-		case ctx.Err() != nil:
-			return audit.Findings{}, head, ctx.Err()
 		case err != nil:
-			g.Unread(l)
-		default:
+			return audit.Findings{}, head, fmt.Errorf("read %s, a device's own log: %w", l.Clip, err)
+		case known:
 			g.ReadLog(l, content)
+		default:
+			g.Unread(l)
 		}
 	}
 	return g.Findings(), head, nil
 }
 
-// deviceLog reads a device's own log out of the store, or from the dock where the
-// store has not got it yet.
-func deviceLog(ctx context.Context, o verify.Options, l audit.DeviceLog) ([]byte, error) {
+// deviceLog reads a device's own log. It is not known where the store and the dock
+// have not got it, where it is too large, and where the bytes are not those of its
+// name. Any other error is an outage and no finding: a store that does not answer now
+// may have it.
+func deviceLog(ctx context.Context, o verify.Options, l audit.DeviceLog) (content []byte, known bool, err error) {
 	if l.Size > audit.MaxDeviceLog {
-		return nil, errors.New("it is too large")
+		return nil, false, nil
 	}
-	var in io.ReadCloser
-	in, err := o.Store.Open(ctx, store.Name(l.Digest), "")
-	if errors.Is(err, store.ErrNotExist) && o.Spool != "" {
-		in, err = os.Open(filepath.Join(o.Spool, l.Digest.String()))
+	in, err := openLog(ctx, o, l.Digest)
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(in, audit.MaxDeviceLog+1))
+		_ = in.Close()
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotExist):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return content, clip.Digest(manifest.RecordDigest(content)) == l.Digest, nil
+}
+
+// openLog opens it in the store, or on the dock where that cannot give it. Who may not
+// look into the dock's state has the store's answer.
+func openLog(ctx context.Context, o verify.Options, d clip.Digest) (io.ReadCloser, error) {
+	in, err := store.OpenBare(ctx, o.Store, store.Name(d))
+	if err == nil {
+		return in, nil
+	}
+	if o.Spool == "" {
 		return nil, err
 	}
-	defer func() { _ = in.Close() }()
-	content, err := io.ReadAll(io.LimitReader(in, audit.MaxDeviceLog+1))
-	if err == nil && clip.Digest(manifest.RecordDigest(content)) != l.Digest {
-		err = errors.New("it has other bytes than its name says")
+	own, local := os.Open(filepath.Join(o.Spool, d.String()))
+	switch {
+	case local == nil:
+		return own, nil
+	case errors.Is(local, fs.ErrNotExist), errors.Is(local, fs.ErrPermission):
+		return nil, err
 	}
-	return content, err
+	return nil, local
 }

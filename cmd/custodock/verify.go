@@ -180,7 +180,7 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 		}
 	}
 	for _, s := range a.cfg.Stores {
-		r, err := openReader(ctx, s)
+		r, err := a.reader(ctx, s)
 		if err != nil {
 			done()
 			return nil, nil, err

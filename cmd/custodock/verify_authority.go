@@ -85,7 +85,7 @@ func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Auth
 		if err != nil {
 			return err
 		}
-		r, err := openReader(ctx, from)
+		r, err := a.reader(ctx, from)
 		if err != nil {
 			return err
 		}
