@@ -106,6 +106,7 @@ type Result struct {
 	Authority string    `json:"stamp_by,omitempty"` // of NotAfter
 	Of        string    `json:"of,omitempty"`       // the clip that it was made from, "" of a clip itself
 	SM3       string    `json:"sm3,omitempty"`      // of its bytes, where its entry says it and it was compared
+	Bytes     int64     `json:"-"`                  // of objects that were hashed for it: of one that clips share for the first of them
 }
 
 // Problem is something wrong with a file.
