@@ -79,6 +79,9 @@ type Options struct {
 	Policy *manifest.Policy
 	// Workers is the number of files read at once, by default one a core.
 	Workers int
+	// Seen is shown each entry of the log, in order, by what reads no objects (Log, Read,
+	// Sample). They are proved once that has returned nil.
+	Seen func(manifest.Entry)
 	// Progress is called from one goroutine after each clip.
 	Progress func(done, total, bytes int64)
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,8 +57,11 @@ func (s fading) List(ctx context.Context, prefix string) iter.Seq2[store.Info, e
 	return s.reader.List(ctx, prefix)
 }
 
+// opened makes of a store that was opened another one.
+type opened func(url string, r reader) (reader, error)
+
 // command runs the program. Its stores are those that open gives, nil for the real ones.
-func command(t *testing.T, open func(reader) reader, args ...string) (code int, out, errs string) {
+func command(t *testing.T, open opened, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	a := newApp(nil, &o, &e, func(string) string { return "" })
@@ -67,7 +71,7 @@ func command(t *testing.T, open func(reader) reader, args ...string) (code int, 
 			if err != nil {
 				return nil, err
 			}
-			return open(r), nil
+			return open(cfg.URL, r)
 		}
 	}
 	code = a.run(t.Context(), args)
@@ -112,7 +116,7 @@ func TestAuditsInAnOutage(t *testing.T) {
 			for given := int64(0); ; given++ {
 				var left atomic.Int64
 				left.Store(given)
-				code, out, errs := command(t, func(r reader) reader { return fading{r, "", &left} }, args...)
+				code, out, errs := command(t, func(_ string, r reader) (reader, error) { return fading{r, "", &left}, nil }, args...)
 				if left.Load() >= 0 {
 					if code != exitDone || out == "" || errs != "" {
 						t.Errorf("it never went away: %d, %s%s", code, out, errs)
@@ -131,14 +135,11 @@ func TestAuditsInAnOutage(t *testing.T) {
 	}
 }
 
-// TestNothingIsSignedInAnOutage: that a device's own log cannot be had from a store
-// which is away is no finding, neither to sign nor to check a statement by; that it is
-// not there is one.
-func TestNothingIsSignedInAnOutage(t *testing.T) {
-	state, central, dir := t.TempDir(), filepath.Join(t.TempDir(), "central"), t.TempDir()
-	for name, content := range map[string]string{
-		"A11_2222222_100234_20260902180118_0001.mp4": "one", "LOG/20260902.txt": deviceLogText,
-	} {
+// cameraFolder is a folder as such a camera has it.
+func cameraFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"A11_2222222_100234_20260902180118_0001.mp4": "one", "LOG/20260902.txt": deviceLogText} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -147,7 +148,15 @@ func TestNothingIsSignedInAnOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dock := func(open func(reader) reader, args ...string) (int, string, string) {
+	return dir
+}
+
+// TestNothingIsSignedInAnOutage: that a device's own log cannot be had from a store
+// which is away is no finding, neither to sign nor to check a statement by; that it is
+// not there is one.
+func TestNothingIsSignedInAnOutage(t *testing.T) {
+	state, central, dir := t.TempDir(), filepath.Join(t.TempDir(), "central"), cameraFolder(t)
+	dock := func(open opened, args ...string) (int, string, string) {
 		return command(t, open, append([]string{"--state", state, "--store", "file://" + central}, args...)...)
 	}
 	for _, args := range [][]string{{"init"}, {"ingest", "--no-case", "r", dir}} {
@@ -155,7 +164,7 @@ func TestNothingIsSignedInAnOutage(t *testing.T) {
 			t.Fatal(args, code, errs)
 		}
 	}
-	away := func(r reader) reader { return fading{r, "object/", new(atomic.Int64)} }
+	away := func(_ string, r reader) (reader, error) { return fading{r, "object/", new(atomic.Int64)}, nil }
 	note := filepath.Join(t.TempDir(), "note")
 	if code, out, errs := dock(away, "audit", "gaps", "-o", note); !outage(code, out, errs) {
 		t.Errorf("%d, %s%s", code, out, errs)
@@ -169,21 +178,42 @@ func TestNothingIsSignedInAnOutage(t *testing.T) {
 	if code, _, errs := dock(away, "verify", note); code != exitError || !strings.Contains(errs, store.ErrAway.Error()) {
 		t.Errorf("a statement: %d, %s", code, errs)
 	}
-	hidden := func(r reader) reader { return hiding{r, "object/"} }
+	hidden := func(_ string, r reader) (reader, error) { return hiding{r, []string{"object/"}}, nil }
 	if code, out, errs := dock(hidden, "audit", "gaps"); code != exitPartly || !strings.Contains(out, "1 logs of the device itself could not be read") {
 		t.Errorf("the store has not got it: %d, %s%s", code, out, errs)
 	}
 }
 
-// hiding is a store that has no file whose name begins so.
+// hiding is a store that has no file whose name begins like one of kinds.
 type hiding struct {
 	reader
-	kind string
+	kinds []string
+}
+
+func (s hiding) hides(name string) bool {
+	return slices.ContainsFunc(s.kinds, func(kind string) bool { return strings.HasPrefix(name, kind) })
 }
 
 func (s hiding) Open(ctx context.Context, name, version string) (store.File, error) {
-	if strings.HasPrefix(name, s.kind) {
+	if s.hides(name) {
 		return nil, fmt.Errorf("open %s: %w", name, store.ErrNotExist)
 	}
 	return s.reader.Open(ctx, name, version)
+}
+
+func (s hiding) Stat(ctx context.Context, name, version string) (store.Info, error) {
+	if s.hides(name) {
+		return store.Info{}, fmt.Errorf("stat %s: %w", name, store.ErrNotExist)
+	}
+	return s.reader.Stat(ctx, name, version)
+}
+
+func (s hiding) List(ctx context.Context, prefix string) iter.Seq2[store.Info, error] {
+	return func(yield func(store.Info, error) bool) {
+		for info, err := range s.reader.List(ctx, prefix) {
+			if !s.hides(info.Name) && !yield(info, err) {
+				return
+			}
+		}
+	}
 }

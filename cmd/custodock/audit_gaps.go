@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,54 +59,72 @@ func (a *app) gapsCmd() *cobra.Command {
 	return cmd
 }
 
-// gaps looks, tells, and has the dock sign it where one was asked.
+// foundGaps is what was found in one log.
+type foundGaps struct {
+	audit.Findings
+	head verify.Head
+	note string // that the dock signed, "" when nobody did
+}
+
+// gaps looks through every log, has the dock sign what it found in its own, and tells.
 func (a *app) gaps(ctx context.Context, c gapsCall) error {
-	found, head, err := a.gapsFrom(ctx, c)
+	logs, err := a.auditLogs(ctx, c.verifyCall, c.size > 0 || c.device != "")
 	if err != nil {
 		return err
 	}
-	size := c.size
-	if size == 0 {
-		size = head.Checkpoint.Size
-	}
-	note := ""
-	if c.key == "" {
-		err := a.with(ctx, false, func(desk console.Desk) (err error) {
-			note, err = desk.SignGaps(ctx, ingest.GapsRequest{Size: size, Device: c.device, Result: found.Result, Lines: found.Lines()})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if c.out != "" {
-		path, err := filepath.Abs(c.out)
+	defer logs.done()
+	var all []foundGaps
+	result := audit.Complete
+	err = logs.each(ctx, func(o verify.Options) error {
+		found, head, err := a.findGaps(ctx, o, c.device, c.size)
 		if err == nil {
-			err = durable.WriteFile(path, []byte(note), 0o644)
+			all, result = append(all, foundGaps{Findings: found, head: head}), audit.Worse(result, found.Result)
 		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", message.Safe(c.out), bare(err))
-		}
-	}
-	if err := a.printGaps(found, head.Checkpoint.Origin, size, note); err != nil {
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	switch found.Result {
-	case audit.Complete:
-		return nil
-	case audit.Unknown:
+	for i := range all {
+		if logs.own != "" && all[i].head.Log == logs.own {
+			if err := a.signGaps(ctx, c, &all[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, found := range all {
+		if err := a.printGaps(found, cmp.Or(c.size, found.head.Checkpoint.Size), logs.own != ""); err != nil {
+			return err
+		}
+	}
+	switch {
+	case logs.bad != nil || result == audit.Complete:
+		return logs.bad
+	case result == audit.Unknown:
 		return errUnsure
 	}
 	return errGaps
 }
 
-func (a *app) gapsFrom(ctx context.Context, c gapsCall) (audit.Findings, verify.Head, error) {
-	o, done, err := a.source(ctx, c.verifyCall)
-	if err != nil {
-		return audit.Findings{}, verify.Head{}, err
+// signGaps has the dock sign what was found in its own log, and writes that where it
+// was asked for.
+func (a *app) signGaps(ctx context.Context, c gapsCall, found *foundGaps) error {
+	err := a.with(ctx, false, func(desk console.Desk) (err error) {
+		r := ingest.GapsRequest{Size: cmp.Or(c.size, found.head.Checkpoint.Size), Device: c.device, Result: found.Result, Lines: found.Lines()}
+		found.note, err = desk.SignGaps(ctx, r)
+		return err
+	})
+	if err != nil || c.out == "" {
+		return err
 	}
-	defer done()
-	return a.findGaps(ctx, o, c.device, c.size)
+	path, err := filepath.Abs(c.out)
+	if err == nil {
+		err = durable.WriteFile(path, []byte(found.note), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", message.Safe(c.out), bare(err))
+	}
+	return nil
 }
 
 // findGaps looks through the first size entries of a log, all where size is 0.
