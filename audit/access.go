@@ -126,6 +126,25 @@ func (l *AccessLog) learn(name string, record []byte) {
 	}
 }
 
+// Together has the access logs of several logs know each other's clips: who gets at a
+// clip may be entered in another log than the clip. Of tags that two logs have of one
+// clip those of the later log hold.
+func Together(logs ...*AccessLog) {
+	all := map[string]*subject{}
+	for _, l := range logs {
+		for name, s := range l.clips {
+			if known := all[name]; known != nil {
+				s.cases = append(slices.Clone(known.cases), s.cases...)
+				s.tags, s.blind = tag.Merge(known.tags, s.tags), s.blind || known.blind
+			}
+			all[name] = s
+		}
+	}
+	for _, l := range logs {
+		l.clips = all
+	}
+}
+
 // Found is what the filter selects, in the order of the log. A clip that came to
 // its case only after somebody looked at it counts as well. blind counts accesses of
 // which nobody can say whether case or officer are those asked for, since tags of

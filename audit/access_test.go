@@ -90,3 +90,37 @@ func TestAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestAccessOfTwoLogs: who gets at a clip may be entered in another log of the authority
+// than the clip.
+func TestAccessOfTwoLogs(t *testing.T) {
+	add := func(l *AccessLog, log string, n int64, typ, clip, record string) {
+		fields := manifest.Object{}
+		if clip != "" {
+			fields["clip"] = clip
+		}
+		l.Take(manifest.Entry{Log: log, N: n, Type: typ, Fields: fields}, []byte(record))
+	}
+	tags := func(cases string) string { return `{"tags":{"cases":["` + cases + `"]}}` }
+	f := AccessFilter{Case: "A-1"}
+	one, two := NewAccessLog(f), NewAccessLog(f)
+	add(one, "gate4", 0, "clip.ingested", "", tags("A-1"))
+	add(one, "gate4", 1, "clip.viewed", "gate4-0", `{}`)
+	add(two, "dk3v9q", 0, "clip.ingested", "", tags("B-2"))
+	add(two, "dk3v9q", 1, "clip.viewed", "gate4-0", `{}`)
+	add(two, "dk3v9q", 2, "clip.viewed", "dk3v9q-0", `{}`)
+	if _, blind := two.Found(); blind != 1 {
+		t.Errorf("alone: %d blind", blind)
+	}
+	add(two, "dk3v9q", 3, "clip.tagged", "gate4-0", tags("C-3"))
+	Together(one, two)
+	for _, c := range []struct {
+		log  *AccessLog
+		want string
+	}{{one, "gate4-1"}, {two, "dk3v9q-1"}} {
+		found, blind := c.log.Found()
+		if blind != 0 || len(found) != 1 || found[0].Entry != c.want || !cmp.Equal(found[0].Cases, []string{"C-3"}) {
+			t.Errorf("%d blind, %+v", blind, found)
+		}
+	}
+}

@@ -71,8 +71,8 @@ func (d *Device) doubt(code string, count int64, at string) {
 	d.Unknown = append(d.Unknown, Doubt{code, count, at})
 }
 
-// worse is the result of two things together.
-func worse(a, b string) string {
+// Worse is the result of two things together.
+func Worse(a, b string) string {
 	for _, r := range []string{Missing, Unknown} {
 		if a == r || b == r {
 			return r

@@ -194,7 +194,7 @@ func (g *Gaps) Findings() Findings {
 		d, gaps := g.cameras[id].judge(g.log)
 		out.Devices = append(out.Devices, d)
 		out.Gaps = append(out.Gaps, gaps...)
-		out.Result = worse(out.Result, d.Result)
+		out.Result = Worse(out.Result, d.Result)
 	}
 	if len(out.Devices) == 0 {
 		out.Result = Unknown

@@ -38,7 +38,7 @@ func (r *run) away(ctx context.Context) error {
 // gone is an error where the store cannot be read any more.
 func (r *run) gone(ctx context.Context) error {
 	name := manifest.CheckpointPath(r.head.Log)
-	if _, err := r.Store.Stat(ctx, name, ""); err != nil && !errors.Is(err, store.ErrNotExist) {
+	if err := store.Away(ctx, r.Store, name); err != nil {
 		return fmt.Errorf("read %s again, since a file cannot be read: %w", name, err)
 	}
 	return nil

@@ -86,13 +86,27 @@ func (r *run) only(ctx context.Context, each func(manifest.Entry) error) error {
 	}
 	s := r.newScan(&files{}, nil)
 	s.records = nil
-	root, err := s.walk(ctx, each)
+	root, err := s.walk(ctx, r.seeing(each))
 	if err == nil && root != r.head.Checkpoint.Root {
 		r.report.add(manifest.CheckpointPath(r.head.Log), "the entries do not hash to its root; verify finds out which")
 	}
 	r.report.Problems = append(r.report.Problems, s.problems...)
 	_, err = r.finish(ctx, err)
 	return err
+}
+
+// seeing is each, which may be nil, with Seen before it.
+func (r *run) seeing(each func(manifest.Entry) error) func(manifest.Entry) error {
+	if r.Seen == nil {
+		return each
+	}
+	return func(e manifest.Entry) error {
+		r.Seen(e)
+		if each == nil {
+			return nil
+		}
+		return each(e)
+	}
 }
 
 func (r *run) newScan(fs *files, bad map[int64]string) *scan {

@@ -251,3 +251,27 @@ func TestStatements(t *testing.T) {
 		}
 	}
 }
+
+// TestSeen: what reads a log alone shows all its entries in order, whoever takes them.
+func TestSeen(t *testing.T) {
+	l := sample(t)
+	for what, read := range map[string]func(verify.Options) error{
+		"log": func(o verify.Options) error { _, err := verify.Log(t.Context(), o, nil); return err },
+		"log each": func(o verify.Options) error {
+			_, err := verify.Log(t.Context(), o, func(manifest.Entry) error { return nil })
+			return err
+		},
+		"read":   func(o verify.Options) error { _, err := readPaths(t, o); return err },
+		"sample": func(o verify.Options) error { _, _, _, err := verify.Sample(t.Context(), o, "x", 1, 0); return err },
+	} {
+		next := int64(0)
+		err := read(verify.Options{Store: l.Memory(), Key: l.Key, Seen: func(e manifest.Entry) {
+			if e.N == next {
+				next++
+			}
+		}})
+		if err != nil || next != l.Size() {
+			t.Errorf("%s: %d of %d entries, %v", what, next, l.Size(), err)
+		}
+	}
+}

@@ -125,9 +125,10 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 	var done, read int64
 	pool := hash.NewPool(sm3Buffers * r.workers())
 	emit := func(t *task) error {
+		var size int64
 		for _, o := range t.readings {
 			p.objects[o.place] = o.object
-			r.report.Bytes += o.size
+			size += o.size
 			if o.err != nil {
 				p.trouble[o.place] = o.err.Error()
 			}
@@ -140,7 +141,10 @@ func (r *run) objects(ctx context.Context, p *plan) error {
 		if r.Progress != nil {
 			r.Progress(done, int64(p.total), read)
 		}
-		return r.emit(p.judge(t.fact))
+		res := p.judge(t.fact)
+		res.Bytes = size
+		r.report.Bytes += size
+		return r.emit(res)
 	}
 	return ordered(ctx, r.workers(), p.tasks, func(ctx context.Context, t *task) (*task, error) {
 		for i := range t.readings {

@@ -153,6 +153,7 @@ func (p *pairing) lines(ctx context.Context, path string, want map[clip.Digest]b
 func (p *pairing) excused() error {
 	for _, n := range p.lacking {
 		if !p.erased[n] {
+			p.run.unread.Store(true) // of several stores one that is away may have it
 			return &MismatchError{Cause: fmt.Sprintf("the record of entry %s is missing or changed", ClipName(p.log, n))}
 		}
 	}

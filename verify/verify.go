@@ -79,6 +79,9 @@ type Options struct {
 	Policy *manifest.Policy
 	// Workers is the number of files read at once, by default one a core.
 	Workers int
+	// Seen is shown each entry of the log, in order, by what reads no objects (Log, Read,
+	// Sample). They are proved once that has returned nil.
+	Seen func(manifest.Entry)
 	// Progress is called from one goroutine after each clip.
 	Progress func(done, total, bytes int64)
 }
@@ -106,6 +109,7 @@ type Result struct {
 	Authority string    `json:"stamp_by,omitempty"` // of NotAfter
 	Of        string    `json:"of,omitempty"`       // the clip that it was made from, "" of a clip itself
 	SM3       string    `json:"sm3,omitempty"`      // of its bytes, where its entry says it and it was compared
+	Bytes     int64     `json:"-"`                  // of objects that were hashed for it: of one that clips share for the first of them
 }
 
 // Problem is something wrong with a file.

@@ -92,7 +92,7 @@ func TestWholeStore(t *testing.T) {
 		t.Error(d)
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte("first clip")))
-	first := verify.Result{Clip: "dk3v9q-1", SHA256: sum, Result: verify.OK}
+	first := verify.Result{Clip: "dk3v9q-1", SHA256: sum, Result: verify.OK, Bytes: 10}
 	if d := cmp.Diff(first, got.results[0]); d != "" {
 		t.Error(d)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strconv"
@@ -82,34 +83,42 @@ func parseRate(s string) (float64, error) {
 	return share, nil
 }
 
-// source is the store of --from, else the first of the dock's own.
-func (a *app) source(ctx context.Context, c verifyCall) (verify.Options, func(), error) {
-	if c.key != "" {
-		return a.foreign(ctx, c)
-	}
-	own, done, err := a.own(ctx)
-	if err != nil {
-		return verify.Options{}, nil, err
-	}
-	return own[0], done, nil
+// draw is what was drawn from one log.
+type draw struct {
+	origin string
+	size   int64 // entries that it was drawn from
+	drawn  []verify.Drawn
+	among  int
 }
 
-// sample draws from the first store that shows the log, or from --from.
+// sample draws from every log by itself, and tells once all are drawn.
 func (a *app) sample(ctx context.Context, c sampleCall, share float64) error {
-	o, done, err := a.source(ctx, c.verifyCall)
+	logs, err := a.auditLogs(ctx, c.verifyCall, c.size > 0)
 	if err != nil {
 		return err
 	}
-	defer done()
-	head, drawn, among, err := verify.Sample(ctx, o, c.seed, share, c.size)
+	defer logs.done()
+	var all []draw
+	err = logs.each(ctx, func(o verify.Options) error {
+		head, drawn, among, err := verify.Sample(ctx, o, c.seed, share, c.size)
+		if err == nil {
+			all = append(all, draw{head.Checkpoint.Origin, cmp.Or(c.size, head.Checkpoint.Size), drawn, among})
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	size := head.Checkpoint.Size
-	if c.size > 0 {
-		size = c.size
+	for _, d := range all {
+		if err := a.printDraw(c.seed, d); err != nil {
+			return err
+		}
 	}
-	for _, d := range drawn {
+	return logs.bad
+}
+
+func (a *app) printDraw(seed string, all draw) (err error) {
+	for _, d := range all.drawn {
 		if a.flags.json {
 			err = a.printJSON(d)
 		} else {
@@ -121,8 +130,8 @@ func (a *app) sample(ctx context.Context, c sampleCall, share float64) error {
 	}
 	if a.flags.json {
 		return a.printJSON(map[string]any{"summary": map[string]any{
-			"origin": head.Checkpoint.Origin, "size": size, "seed": c.seed, "clips": among, "drawn": len(drawn),
+			"origin": all.origin, "size": all.size, "seed": seed, "clips": all.among, "drawn": len(all.drawn),
 		}})
 	}
-	return a.println(a.say("audit.drawn", len(drawn), among, size, message.Line(head.Checkpoint.Origin), size))
+	return a.println(a.say("audit.drawn", len(all.drawn), all.among, all.size, message.Line(all.origin), all.size))
 }

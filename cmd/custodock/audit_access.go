@@ -72,23 +72,51 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// accesses reads the log, proves it, and tells what was asked for.
+// accessed is what was found in one log.
+type accessed struct {
+	head verify.Head
+	log  *audit.AccessLog
+}
+
+// accesses reads every log, proves it, and tells what was asked for.
 func (a *app) accesses(cmd *cobra.Command, c accessCall) error {
 	ctx := cmd.Context()
-	o, done, err := a.source(ctx, c.verifyCall)
+	logs, err := a.auditLogs(ctx, c.verifyCall, false)
 	if err != nil {
 		return err
 	}
-	defer done()
-	l := audit.NewAccessLog(c.AccessFilter)
-	head, err := verify.Read(ctx, o, l.Wants, func(e manifest.Entry, record []byte) error {
-		l.Take(e, record)
-		return nil
+	defer logs.done()
+	var all []accessed
+	err = logs.each(ctx, func(o verify.Options) error {
+		l := audit.NewAccessLog(c.AccessFilter)
+		head, err := verify.Read(ctx, o, l.Wants, func(e manifest.Entry, record []byte) error {
+			l.Take(e, record)
+			return nil
+		})
+		if err == nil {
+			all = append(all, accessed{head, l})
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	found, blind := l.Found()
+	var together []*audit.AccessLog
+	for _, one := range all {
+		together = append(together, one.log)
+	}
+	audit.Together(together...)
+	for _, one := range all {
+		if err := a.printAccesses(one); err != nil {
+			return err
+		}
+	}
+	return logs.bad
+}
+
+func (a *app) printAccesses(one accessed) error {
+	found, blind := one.log.Found()
+	origin, size := one.head.Checkpoint.Origin, one.head.Checkpoint.Size
 	if a.flags.json {
 		for _, one := range found {
 			if err := a.printJSON(one); err != nil {
@@ -96,7 +124,7 @@ func (a *app) accesses(cmd *cobra.Command, c accessCall) error {
 			}
 		}
 		return a.printJSON(map[string]any{"summary": map[string]any{
-			"origin": head.Checkpoint.Origin, "size": head.Checkpoint.Size, "accesses": len(found), "blind": blind,
+			"origin": origin, "size": size, "accesses": len(found), "blind": blind,
 		}})
 	}
 	t := newTable(a.say("col.time"), a.say("col.access"), a.say("col.clip"), a.say("col.part"), a.say("col.by"), a.say("col.for"), a.say("col.reason"),
@@ -123,5 +151,5 @@ func (a *app) accesses(cmd *cobra.Command, c accessCall) error {
 			return err
 		}
 	}
-	return a.println(a.sayN("access.found", len(found), head.Checkpoint.Size, message.Line(head.Checkpoint.Origin)))
+	return a.println(a.sayN("access.found", len(found), size, message.Line(origin)))
 }

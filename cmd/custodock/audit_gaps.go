@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -57,54 +59,72 @@ func (a *app) gapsCmd() *cobra.Command {
 	return cmd
 }
 
-// gaps looks, tells, and has the dock sign it where one was asked.
+// foundGaps is what was found in one log.
+type foundGaps struct {
+	audit.Findings
+	head verify.Head
+	note string // that the dock signed, "" when nobody did
+}
+
+// gaps looks through every log, has the dock sign what it found in its own, and tells.
 func (a *app) gaps(ctx context.Context, c gapsCall) error {
-	found, head, err := a.gapsFrom(ctx, c)
+	logs, err := a.auditLogs(ctx, c.verifyCall, c.size > 0 || c.device != "")
 	if err != nil {
 		return err
 	}
-	size := c.size
-	if size == 0 {
-		size = head.Checkpoint.Size
-	}
-	note := ""
-	if c.key == "" {
-		err := a.with(ctx, false, func(desk console.Desk) (err error) {
-			note, err = desk.SignGaps(ctx, ingest.GapsRequest{Size: size, Device: c.device, Result: found.Result, Lines: found.Lines()})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if c.out != "" {
-		path, err := filepath.Abs(c.out)
+	defer logs.done()
+	var all []foundGaps
+	result := audit.Complete
+	err = logs.each(ctx, func(o verify.Options) error {
+		found, head, err := a.findGaps(ctx, o, c.device, c.size)
 		if err == nil {
-			err = durable.WriteFile(path, []byte(note), 0o644)
+			all, result = append(all, foundGaps{Findings: found, head: head}), audit.Worse(result, found.Result)
 		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", message.Safe(c.out), bare(err))
-		}
-	}
-	if err := a.printGaps(found, head.Checkpoint.Origin, size, note); err != nil {
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	switch found.Result {
-	case audit.Complete:
-		return nil
-	case audit.Unknown:
+	for i := range all {
+		if logs.own != "" && all[i].head.Log == logs.own {
+			if err := a.signGaps(ctx, c, &all[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, found := range all {
+		if err := a.printGaps(found, cmp.Or(c.size, found.head.Checkpoint.Size), logs.own != ""); err != nil {
+			return err
+		}
+	}
+	switch {
+	case logs.bad != nil || result == audit.Complete:
+		return logs.bad
+	case result == audit.Unknown:
 		return errUnsure
 	}
 	return errGaps
 }
 
-func (a *app) gapsFrom(ctx context.Context, c gapsCall) (audit.Findings, verify.Head, error) {
-	o, done, err := a.source(ctx, c.verifyCall)
-	if err != nil {
-		return audit.Findings{}, verify.Head{}, err
+// signGaps has the dock sign what was found in its own log, and writes that where it
+// was asked for.
+func (a *app) signGaps(ctx context.Context, c gapsCall, found *foundGaps) error {
+	err := a.with(ctx, false, func(desk console.Desk) (err error) {
+		r := ingest.GapsRequest{Size: cmp.Or(c.size, found.head.Checkpoint.Size), Device: c.device, Result: found.Result, Lines: found.Lines()}
+		found.note, err = desk.SignGaps(ctx, r)
+		return err
+	})
+	if err != nil || c.out == "" {
+		return err
 	}
-	defer done()
-	return a.findGaps(ctx, o, c.device, c.size)
+	path, err := filepath.Abs(c.out)
+	if err == nil {
+		err = durable.WriteFile(path, []byte(found.note), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", message.Safe(c.out), bare(err))
+	}
+	return nil
 }
 
 // findGaps looks through the first size entries of a log, all where size is 0.
@@ -126,37 +146,57 @@ func (a *app) findGaps(ctx context.Context, o verify.Options, device string, siz
 		return audit.Findings{}, head, err
 	}
 	for _, l := range g.DeviceLogs() {
-		content, err := deviceLog(ctx, o, l)
+		content, known, err := deviceLog(ctx, o, l)
 		switch {
-		case ctx.Err() != nil:
-			return audit.Findings{}, head, ctx.Err()
 		case err != nil:
-			g.Unread(l)
-		default:
+			return audit.Findings{}, head, fmt.Errorf("read %s, a device's own log: %w", l.Clip, err)
+		case known:
 			g.ReadLog(l, content)
+		default:
+			g.Unread(l)
 		}
 	}
 	return g.Findings(), head, nil
 }
 
-// deviceLog reads a device's own log out of the store, or from the dock where the
-// store has not got it yet.
-func deviceLog(ctx context.Context, o verify.Options, l audit.DeviceLog) ([]byte, error) {
+// deviceLog reads a device's own log. It is not known where the store and the dock
+// have not got it, where it is too large, and where the bytes are not those of its
+// name. Any other error is an outage and no finding: a store that does not answer now
+// may have it.
+func deviceLog(ctx context.Context, o verify.Options, l audit.DeviceLog) (content []byte, known bool, err error) {
 	if l.Size > audit.MaxDeviceLog {
-		return nil, errors.New("it is too large")
+		return nil, false, nil
 	}
-	var in io.ReadCloser
-	in, err := o.Store.Open(ctx, store.Name(l.Digest), "")
-	if errors.Is(err, store.ErrNotExist) && o.Spool != "" {
-		in, err = os.Open(filepath.Join(o.Spool, l.Digest.String()))
+	in, err := openLog(ctx, o, l.Digest)
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(in, audit.MaxDeviceLog+1))
+		_ = in.Close()
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotExist):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return content, clip.Digest(manifest.RecordDigest(content)) == l.Digest, nil
+}
+
+// openLog opens it in the store, or on the dock where that cannot give it. Who may not
+// look into the dock's state has the store's answer.
+func openLog(ctx context.Context, o verify.Options, d clip.Digest) (io.ReadCloser, error) {
+	in, err := store.OpenBare(ctx, o.Store, store.Name(d))
+	if err == nil {
+		return in, nil
+	}
+	if o.Spool == "" {
 		return nil, err
 	}
-	defer func() { _ = in.Close() }()
-	content, err := io.ReadAll(io.LimitReader(in, audit.MaxDeviceLog+1))
-	if err == nil && clip.Digest(manifest.RecordDigest(content)) != l.Digest {
-		err = errors.New("it has other bytes than its name says")
+	own, local := os.Open(filepath.Join(o.Spool, d.String()))
+	switch {
+	case local == nil:
+		return own, nil
+	case errors.Is(local, fs.ErrNotExist), errors.Is(local, fs.ErrPermission):
+		return nil, err
 	}
-	return content, err
+	return nil, local
 }

@@ -34,7 +34,9 @@ type gapLine struct {
 }
 
 // printGaps tells every gap, then what is known of each device, then the result.
-func (a *app) printGaps(found audit.Findings, origin string, size int64, note string) error {
+// A dock that did not sign says so of a log that ended.
+func (a *app) printGaps(found foundGaps, size int64, dock bool) error {
+	origin := found.head.Checkpoint.Origin
 	for _, g := range found.Gaps {
 		var err error
 		if a.flags.json {
@@ -48,7 +50,7 @@ func (a *app) printGaps(found audit.Findings, origin string, size int64, note st
 	}
 	if a.flags.json {
 		return a.printJSON(map[string]any{"summary": map[string]any{
-			"origin": origin, "size": size, "result": found.Result, "gaps": len(found.Gaps), "devices": found.Devices, "note": note,
+			"origin": origin, "size": size, "result": found.Result, "gaps": len(found.Gaps), "devices": found.Devices, "note": found.note,
 		}})
 	}
 	for _, d := range found.Devices {
@@ -59,10 +61,13 @@ func (a *app) printGaps(found audit.Findings, origin string, size int64, note st
 	if err := a.println(a.resultWords(found.Result, len(found.Gaps), size, origin)); err != nil {
 		return err
 	}
-	if note == "" {
-		return a.println(a.say("gaps.unsigned"))
+	switch {
+	case found.note != "":
+		return a.println("\n" + found.note)
+	case dock:
+		return a.println(a.say("gaps.ended"))
 	}
-	return a.println("\n" + note)
+	return a.println(a.say("gaps.unsigned"))
 }
 
 func (a *app) printDevice(d audit.Device) error {

@@ -44,7 +44,7 @@ func shows(ctx context.Context, st store.Reader, key string, size int64) error {
 func (a *app) shownBy(ctx context.Context, key string, size int64) (reader, error) {
 	var errs []error
 	for _, s := range a.cfg.Stores {
-		r, err := openReader(ctx, s)
+		r, err := a.reader(ctx, s)
 		if err != nil {
 			errs = append(errs, err)
 			continue

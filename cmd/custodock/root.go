@@ -22,6 +22,7 @@ type app struct {
 	out, err io.Writer
 	env      func(string) string
 	now      func() time.Time
+	reader   func(context.Context, configs.Store) (reader, error) // opens a store for proving
 
 	lang  string
 	flags struct {
@@ -37,7 +38,7 @@ type app struct {
 }
 
 func newApp(in io.Reader, out, err io.Writer, env func(string) string) *app {
-	return &app{in: in, out: out, err: err, env: env, now: time.Now}
+	return &app{in: in, out: out, err: err, env: env, now: time.Now, reader: openReader}
 }
 
 // run parses and executes; it returns the exit code and has told the error.

@@ -16,10 +16,14 @@ import (
 	"github.com/custodock/custodock/ingest"
 	"github.com/custodock/custodock/internal/message"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/verify"
 )
 
 var clipName = regexp.MustCompile(`^[a-z][a-z0-9]{2,15}-(0|[1-9][0-9]{0,17})$`)
+
+// fileCheck is how one file is checked against a log, as verify.File does.
+type fileCheck func(ctx context.Context, o verify.Options, file string, each func(verify.Result) error) (verify.Report, error)
 
 // verifyCall is what one verify command is asked.
 type verifyCall struct {
@@ -32,7 +36,7 @@ type verifyCall struct {
 	span       verify.Span
 	resume     string // file that says how far an earlier run came
 
-	gaps         func(ctx context.Context, o verify.Options, file string, each func(verify.Result) error) (verify.Report, error) // checks a statement about gaps
+	gaps         fileCheck // of a statement about gaps
 	clips, files []string
 }
 
@@ -112,7 +116,7 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	p := a.newVerifyPrinter()
-	c.gaps = a.checkGaps
+	c.gaps = a.checkGaps()
 	p.named = len(c.clips)+len(c.files) > 0
 	if c.key != "" {
 		auth, err := a.issuer(c)
@@ -145,31 +149,47 @@ func (a *app) verify(ctx context.Context, c verifyCall) error {
 		return err
 	}
 	defer done()
+	var all []store.Reader
 	for i := range stores {
 		stores[i].Roots = roots
+		all = append(all, stores[i].Store)
 	}
+	c.gaps = a.checkGaps(all...)
 	return p.run(ctx, stores, c)
 }
 
-// own publishes what the dock has and opens each of its stores for reading.
-func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err error) {
-	var key, log string
-	names := map[string]string{} // of stores by their URL, as the log says
-	err = a.with(ctx, false, func(desk console.Desk) error {
+// dock is the dock of this state as others see it.
+type dock struct {
+	key, log string
+	names    map[string]string // of stores by their URL, as the log says
+}
+
+// dock publishes what the dock has, and says who it is.
+func (a *app) dock(ctx context.Context) (d dock, err error) {
+	d.names = map[string]string{}
+	return d, a.with(ctx, false, func(desk console.Desk) error {
 		s, err := desk.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if key, err = desk.Key(ctx); err != nil {
+		if d.key, err = desk.Key(ctx); err != nil {
 			return err
 		}
-		log = s.Log
+		d.log = s.Log
 		for _, q := range s.Queue {
-			names[q.URL] = q.Store
+			d.names[q.URL] = q.Store
 		}
 		_, err = desk.Checkpoint(ctx)
 		return err
 	})
+}
+
+// spool is where the dock has what waits for a store.
+func (a *app) spool() string { return filepath.Join(a.state, "spool") }
+
+// own opens each store of the dock for reading.
+func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err error) {
+	d, err := a.dock(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,14 +200,14 @@ func (a *app) own(ctx context.Context) (out []verify.Options, done func(), err e
 		}
 	}
 	for _, s := range a.cfg.Stores {
-		r, err := openReader(ctx, s)
+		r, err := a.reader(ctx, s)
 		if err != nil {
 			done()
 			return nil, nil, err
 		}
 		readers = append(readers, r)
 		out = append(out, verify.Options{
-			Store: r, StoreName: names[s.URL], Log: log, Key: key, Spool: filepath.Join(a.state, "spool"),
+			Store: r, StoreName: d.names[s.URL], Log: d.log, Key: d.key, Spool: a.spool(),
 		})
 	}
 	return out, done, nil

@@ -85,7 +85,7 @@ func (a *app) verifyEndorsed(ctx context.Context, c verifyCall, auth verify.Auth
 		if err != nil {
 			return err
 		}
-		r, err := openReader(ctx, from)
+		r, err := a.reader(ctx, from)
 		if err != nil {
 			return err
 		}
@@ -195,8 +195,11 @@ func (a *app) oneEndorsed(ctx context.Context, r reader, auth verify.Authority) 
 		return verify.Options{}, err
 	}
 	if len(logs) != 1 {
-		return verify.Options{}, usagef("the store holds the logs of %d docks (%s): give the key of one of them",
-			len(logs), message.Safe(strings.Join(logs, ", ")))
+		return verify.Options{}, severalLogs(logs)
 	}
 	return auth.Log(ctx, r, logs[0])
+}
+
+func severalLogs(logs []string) error {
+	return usagef("the store holds the logs of %d docks (%s): give the key of one of them", len(logs), message.Safe(strings.Join(logs, ", ")))
 }

@@ -39,7 +39,7 @@ func (a *app) foreign(ctx context.Context, c verifyCall) (verify.Options, func()
 	if err != nil {
 		return o, nil, err
 	}
-	r, err := openReader(ctx, from)
+	r, err := a.reader(ctx, from)
 	if err != nil {
 		return o, nil, err
 	}

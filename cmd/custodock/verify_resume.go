@@ -164,23 +164,20 @@ func (p *progress) take(r verify.Result, now time.Time) error {
 	if severity(r.Result) >= severity(verify.Missing) {
 		p.Bad = append(p.Bad, r)
 	}
-	p.Report = add(p.Report, verify.Report{Clips: 1, OK: one(r, verify.OK), Disposed: one(r, verify.Disposed), RecordErased: one(r, verify.RecordErased),
-		Missing: one(r, verify.Missing), Mismatch: one(r, verify.Mismatch), SM3: withSM3(r)})
+	p.Report = add(p.Report, verify.Report{
+		Clips: 1, OK: one(r.Result == verify.OK), Disposed: one(r.Result == verify.Disposed), RecordErased: one(r.Result == verify.RecordErased),
+		Missing: one(r.Result == verify.Missing), Mismatch: one(r.Result == verify.Mismatch),
+		Stamped: one(!r.NotAfter.IsZero()), SM3: one(r.SM3 != ""), Bytes: r.Bytes,
+	})
 	if now.Sub(p.saved) < noteEvery {
 		return nil
 	}
 	return p.save(now)
 }
 
-func one(r verify.Result, result string) int {
-	if r.Result == result {
-		return 1
-	}
-	return 0
-}
-
-func withSM3(r verify.Result) int {
-	if r.SM3 != "" {
+// one is how many clips a clip of which something holds is.
+func one(holds bool) int {
+	if holds {
 		return 1
 	}
 	return 0
@@ -216,7 +213,6 @@ func (p *verifyPrinter) goOn(ctx context.Context, o verify.Options, c verifyCall
 		}
 		return each(r)
 	})
-	p.note.Report.Bytes = earlier.Bytes + report.Bytes
 	p.note.Done = err == nil || errors.Is(err, verify.ErrMismatch)
 	if saved := p.note.save(p.a.now()); err == nil {
 		err = saved

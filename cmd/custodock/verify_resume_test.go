@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,7 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/custodock/custodock/clip"
+	"github.com/custodock/custodock/internal/testbench"
 	"github.com/custodock/custodock/manifest"
+	"github.com/custodock/custodock/stamp"
+	"github.com/custodock/custodock/store"
 	"github.com/custodock/custodock/verify/verifytest"
 )
 
@@ -20,15 +27,21 @@ func sitDown(t *testing.T, l *verifytest.Log, stopAt int, args ...string) (code 
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var o, e bytes.Buffer
-	a := newApp(nil, &o, &e, func(string) string { return "" })
 	asked := 0
-	a.now = func() time.Time {
+	return sitDownAt(ctx, t, l, func() time.Time {
 		if asked++; asked == stopAt {
 			stop()
 		}
 		return time.Now()
-	}
+	}, args...)
+}
+
+// sitDownAt runs verify on a store by a clock.
+func sitDownAt(ctx context.Context, t *testing.T, l *verifytest.Log, now func() time.Time, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	a := newApp(nil, &o, &e, func(string) string { return "" })
+	a.now = now
 	code = a.run(ctx, append([]string{"--state", filepath.Join(t.TempDir(), "none"), "verify", "--from", l.Dir, "--key", l.Key}, args...))
 	return code, o.String(), e.String()
 }
@@ -156,5 +169,140 @@ func TestRange(t *testing.T) {
 	}
 	if code, out, _ := sitDown(t, l, 0, "--range", "12-13"); !strings.Contains(out, "Only the clips of entries 12 to 13 were read") || code != 0 {
 		t.Error(out)
+	}
+}
+
+// variety is a store of clips of which each is counted as something else, with a time
+// stamp over the first half, and an object that is no clip's.
+func variety(t *testing.T) *verifytest.Log {
+	t.Helper()
+	l := verifytest.New(t, t.TempDir())
+	l.Append("log.started", manifest.Object{"key": l.Key}, nil)
+	var clips []int64
+	for i := range 24 {
+		content := fmt.Sprint("content ", i)
+		n := l.ClipWith(fmt.Sprint("p", i), content, manifest.Object{"sm3": verifytest.SM3(content)})
+		l.Stored(n)
+		switch clips = append(clips, n); i % 6 {
+		case 1:
+			l.About(n, "clip.disposed", nil, nil)
+		case 2:
+			l.Append("record.erased", manifest.Object{"target": manifest.Object{"log": verifytest.Name, "n": n}}, nil)
+		}
+		if i == 11 {
+			stampNow(t, l)
+		}
+	}
+	l.Publish()
+	erased := map[int64]bool{}
+	for i, n := range clips {
+		switch i % 6 {
+		case 1, 3:
+			remove(t, filepath.Join(l.Dir, l.Object(n)))
+		case 2:
+			erased[n] = true
+		case 4:
+			damage(t, l, n)
+		}
+	}
+	l.WriteRecords(0, erased)
+	const nobodys = "of no clip"
+	l.Write(store.Name(clip.Digest(sha256.Sum256([]byte(nobodys)))), []byte(nobodys))
+	return l
+}
+
+// stampNow has the log stamped as it is.
+func stampNow(t *testing.T, l *verifytest.Log) {
+	t.Helper()
+	note := l.Checkpoint(l.Size())
+	request, err := stamp.NewRequest(note, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, err := request.DER()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := manifest.LogPath(verifytest.Name, fmt.Sprint("checkpoints/", l.Size()))
+	l.Write(name, note)
+	l.Write(name+".tsr", testbench.NewTSA(t, 400).Reply(query, ""))
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counted is the summary of a check without how long it took.
+func counted(t *testing.T, out string) string {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, `{"summary"`) {
+			var all map[string]map[string]any
+			if err := json.Unmarshal([]byte(line), &all); err != nil {
+				t.Fatal(err)
+			}
+			delete(all["summary"], "seconds")
+			b, err := json.Marshal(all["summary"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+	}
+	t.Fatal(out)
+	return ""
+}
+
+// TestResumeCounts: whenever a check was stopped or killed, what it tells in the end is
+// what one tells that ran through.
+func TestResumeCounts(t *testing.T) {
+	l := variety(t)
+	code, out, errs := sitDown(t, l, 0, "--json")
+	want := counted(t, out)
+	for _, count := range []string{`"clips":24`, `"ok":8`, `"disposed":4`, `"record_erased":4`, `"missing":4`, `"mismatch":4`, `"orphans":1`, `"stamped":12`, `"sm3":12`} {
+		if !strings.Contains(want, count) || code != exitMismatch {
+			t.Fatalf("no %s: %d, %s%s", count, code, want, errs)
+		}
+	}
+	dir := t.TempDir()
+	for ended, sit := range map[string]func(path string, at int) bool{
+		"stopped": func(path string, at int) bool {
+			sitDown(t, l, at, "--json", "--resume", path)
+			return !noted(t, path).Done
+		},
+		// Each clip is noted at once, and what is there then is what is left.
+		"killed": func(path string, at int) bool {
+			asked, live := 0, path+".live"
+			sitDownAt(t.Context(), t, l, func() time.Time {
+				if asked++; asked == at {
+					if err := os.Link(live, path); err != nil {
+						t.Error(err)
+					}
+				}
+				return time.Unix(0, 0).Add(time.Duration(asked) * noteEvery)
+			}, "--json", "--resume", live)
+			return asked >= at && !noted(t, path).Done
+		},
+	} {
+		broke := 0
+		for at := 4; ; at++ {
+			path := filepath.Join(dir, fmt.Sprint(ended, at))
+			if !sit(path, at) {
+				break
+			}
+			if p := noted(t, path); p.Next > 0 && p.Next < l.Size() {
+				broke++
+			}
+			_, out, _ := sitDown(t, l, 0, "--json", "--resume", path)
+			if diff := cmp.Diff(want, counted(t, out)); diff != "" {
+				t.Fatalf("%s at %d: %s", ended, at, diff)
+			}
+		}
+		if broke < 20 {
+			t.Errorf("%s at %d places", ended, broke)
+		}
 	}
 }

@@ -142,7 +142,7 @@ func (a *app) openClip(ctx context.Context, desk console.Desk, d ingest.ClipDeta
 			continue
 		}
 		var r reader
-		if r, err = openReader(ctx, cfg); err != nil {
+		if r, err = a.reader(ctx, cfg); err != nil {
 			continue
 		}
 		if f, err = r.Open(ctx, store.Name(digest), ""); err == nil {

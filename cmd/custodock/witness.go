@@ -125,7 +125,7 @@ func (a *app) keepFrom(ctx context.Context, urls []string) (out []store.Reader, 
 		cfg, err := a.from(raw)
 		if err == nil {
 			var r reader
-			if r, err = openReader(ctx, cfg); err == nil {
+			if r, err = a.reader(ctx, cfg); err == nil {
 				open, out = append(open, r), append(out, r)
 			}
 		}

@@ -27,6 +27,7 @@ var englishAudit = map[string]string{
 	"gaps.missing.one":    "%d gap was found in the first %d entries of %s.",
 	"gaps.missing.many":   "%d gaps were found in the first %d entries of %s.",
 	"gaps.unsigned":       "Not signed: only a dock signs, with custodock audit gaps there.",
+	"gaps.ended":          "Not signed: this log has ended.",
 	"cmd.audit.access":    "Say who viewed, exported or derived what, when, why and for whom",
 	"flag.access.case":    "clips that have this case, or once had it",
 	"flag.access.officer": "clips recorded by `NAME`, or a badge",

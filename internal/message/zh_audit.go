@@ -27,6 +27,7 @@ var chineseAudit = map[string]string{
 	"gaps.missing.one":    "发现 %d 处缺失，已检查前 %d 个条目（%s）。",
 	"gaps.missing.many":   "发现 %d 处缺失，已检查前 %d 个条目（%s）。",
 	"gaps.unsigned":       "未签名：只有采集站签名，请在采集站运行 custodock audit gaps。",
+	"gaps.ended":          "未签名：本日志已经终止。",
 	"cmd.audit.access":    "列出谁在何时、因何、为谁调阅、导出或派生了什么",
 	"flag.access.case":    "现属或曾属该案的文件",
 	"flag.access.officer": "由 `NAME` 或某警号录制的文件",

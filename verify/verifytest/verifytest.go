@@ -125,13 +125,19 @@ func SM3(content string) string {
 // ClipWith is Clip with more fields of the entry, or others.
 func (l *Log) ClipWith(path, content string, fields manifest.Object) int64 {
 	l.t.Helper()
+	return l.Acquire(content, fields, map[string]any{"path": path, "source": map[string]any{"kind": "fs", "id": "12A4-33FF"}})
+}
+
+// Acquire is ClipWith with a record of the test's own.
+func (l *Log) Acquire(content string, fields manifest.Object, record any) int64 {
+	l.t.Helper()
 	d := clip.Digest(sha256.Sum256([]byte(content)))
 	l.Write(store.Name(d), []byte(content))
 	all := manifest.Object{
 		"sha256": d.String(), "size": int64(len(content)), "device": "c017", "bay": "3", "role": "main",
 	}
 	maps.Copy(all, fields)
-	return l.Append("clip.ingested", all, map[string]any{"path": path, "source": map[string]any{"kind": "fs", "id": "12A4-33FF"}})
+	return l.Append("clip.ingested", all, record)
 }
 
 // About adds a statement about clip n, with the leaf hash of its entry.
