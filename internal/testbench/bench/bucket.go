@@ -121,3 +121,13 @@ func (b *Bench) uploadOnly(ctx context.Context, kind string, src *Source, flags 
 		return cmd
 	})
 }
+
+// withoutLog is the peer that does all that evidence wants but a log, with these flags.
+func (b *Bench) withoutLog(ctx context.Context, kind string, src *Source, flags []string) (Sample, error) {
+	return b.uploading(ctx, kind, src, prefix+"/", func(s *Stand, server *testbench.S3Server) *exec.Cmd {
+		args := append([]string{"peer", "evidence"}, flags...)
+		cmd := exec.Command(b.self, append(args, server.Endpoint(), bucket, prefix, src.Dir, filepath.Join(s.TempDir(), "spool"))...)
+		cmd.Env = append(os.Environ(), server.Env()...)
+		return cmd
+	})
+}

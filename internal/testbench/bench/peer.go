@@ -24,8 +24,10 @@ func peer(ctx context.Context, args []string) error {
 		return peerCopy(ctx, args[1:])
 	case "upload":
 		return peerUpload(ctx, args[1:])
+	case "evidence":
+		return peerEvidence(ctx, args[1:])
 	}
-	return fmt.Errorf("peer %q is none of hash, copy and upload", args[0])
+	return fmt.Errorf("peer %q is none of hash, copy, upload and evidence", args[0])
 }
 
 // onCores does one thing to each path, as many at once as there are cores, each

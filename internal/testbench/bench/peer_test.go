@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
 
 	"github.com/custodock/custodock/internal/testbench"
 )
@@ -36,7 +39,8 @@ func TestPeerCopy(t *testing.T) {
 }
 
 func TestPeerFails(t *testing.T) {
-	for _, args := range [][]string{nil, {"dance"}, {"hash", "absent"}, {"copy", "absent"}, {"copy", "absent", "x"}} {
+	for _, args := range [][]string{nil, {"dance"}, {"hash", "absent"}, {"copy", "absent"}, {"copy", "absent", "x"},
+		{"upload", "x"}, {"evidence", "http://127.0.0.1:1", "b", "p", "absent", "x"}} {
 		if peer(t.Context(), args) == nil {
 			t.Errorf("peer %q did not fail", args)
 		}
@@ -90,6 +94,42 @@ func TestStored(t *testing.T) {
 	} {
 		if src.stored([]byte(out)) == nil {
 			t.Errorf("%q passes for stored", out)
+		}
+	}
+}
+
+// TestPeerEvidence takes clips of one part and of two to a bucket and finds them
+// there whole and locked; what is there already is refused.
+func TestPeerEvidence(t *testing.T) {
+	b := newBench(t)
+	server := testbench.S3(t, testbench.S3Options{})
+	server.MakeBucket(bucket, true)
+	for _, pair := range server.Env() {
+		key, value, _ := strings.Cut(pair, "=")
+		t.Setenv(key, value)
+	}
+	for _, size := range []int64{700 << 10, 6 << 20} {
+		src, err := b.Clips(2, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within := prefix + strconv.FormatInt(size, 10)
+		args := []string{"evidence", "-part=5", server.Endpoint(), bucket, within, src.Dir, filepath.Join(t.TempDir(), "spool")}
+		if err := peer(t.Context(), args); err != nil {
+			t.Fatal(err)
+		}
+		if err := src.uploaded(server, within); err != nil {
+			t.Error(err)
+		}
+		for _, f := range src.Files {
+			o, err := server.Core().StatObject(t.Context(), bucket, within+"/"+f.Name, minio.StatObjectOptions{})
+			if err != nil || o.Metadata.Get("X-Amz-Object-Lock-Mode") != "GOVERNANCE" || o.UserMetadata["Sha256"] != f.SHA256 {
+				t.Errorf("%s: %v, %v", f.Name, o.Metadata, err)
+			}
+		}
+		args[len(args)-1] = filepath.Join(t.TempDir(), "spool")
+		if err := peer(t.Context(), args); err == nil || !strings.Contains(err.Error(), "keep ") {
+			t.Errorf("what was there was taken once more: %v", err)
 		}
 	}
 }

@@ -17,6 +17,9 @@ func largeTo(kind string) Row {
 			{Name: "time / limit", Of: func(r Round) float64 { return r[ours].Seconds / uploadLimit(r, runtime.NumCPU()) }, Most: 1.10},
 			{Name: "CPU / rclone's", Of: func(r Round) float64 { return r[ours].CPU / r[rclone].CPU }, Most: 0.6},
 			{Name: "time / mc", Of: wall(ours, minioC)},
+			{Name: "time / without a log", Of: wall(ours, noLog)},
+			{Name: "without a log / limit", Of: func(r Round) float64 { return r[noLog].Seconds / uploadLimit(r, runtime.NumCPU()) }},
+			{Name: "without a log: CPU / rclone's", Of: func(r Round) float64 { return r[noLog].CPU / r[rclone].CPU }},
 		},
 	}
 }
@@ -58,11 +61,18 @@ func (b *Bench) uploaders(kind string, src *Source, knobs []knob) (Sides, error)
 	if err != nil {
 		return nil, err
 	}
+	plain, err := b.tune(noLog, []knob{{"-parallel", []string{"8", "4", "16"}}}, func(ctx context.Context, flags []string) (Sample, error) {
+		return b.withoutLog(ctx, kind, src, flags)
+	})
+	if err != nil {
+		return nil, err
+	}
 	return Sides{
 		{ours, func(ctx context.Context) (Sample, error) { return b.custodockTo(ctx, kind, src) }},
 		{rclone, func(ctx context.Context) (Sample, error) { return b.rcloneTo(ctx, kind, src, best) }},
 		{minioC, func(ctx context.Context) (Sample, error) { return b.mcTo(ctx, kind, src, nil) }},
 		{upload, func(ctx context.Context) (Sample, error) { return b.uploadOnly(ctx, kind, src, bare) }},
+		{noLog, func(ctx context.Context) (Sample, error) { return b.withoutLog(ctx, kind, src, plain) }},
 	}, nil
 }
 
@@ -74,6 +84,8 @@ func smallTo() Row {
 			{Name: "time / rclone", Of: wall(ours, rclone), Most: 0.75},
 			{Name: "time / mc", Of: wall(ours, minioC)},
 			{Name: "time / upload only", Of: wall(ours, upload)},
+			{Name: "time / without a log", Of: wall(ours, noLog)},
+			{Name: "without a log / rclone", Of: wall(noLog, rclone)},
 		},
 	}
 }

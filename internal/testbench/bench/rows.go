@@ -31,6 +31,7 @@ const (
 	hashes = "hash only"
 	copies = "copy and fsync"
 	upload = "upload only"
+	noLog  = "without a log"
 	rclone = "rclone"
 	minioC = "mc"
 )
