@@ -1,11 +1,18 @@
 package bundle
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +40,30 @@ func TestPrintDir(t *testing.T) {
 	}
 }
 
+// What Debian has prints what it is given, and asks nobody for anything, whatever stands
+// in it. A certificate has less: its policy lets no script run.
+func TestPrintersPrint(t *testing.T) {
+	for _, name := range []string{"chromium-headless-shell", "chromium"} {
+		t.Run(name, func(t *testing.T) {
+			program, err := exec.LookPath(name)
+			if err != nil {
+				t.Fatalf("%v: run tools/need.sh test", err)
+			}
+			var asked atomic.Int32
+			web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+			defer web.Close()
+			page := fmt.Sprintf(`<!DOCTYPE html><p>certificate 证书<img src="%[1]s/img"><iframe src="%[1]s/frame"></iframe><script>fetch("%[1]s/script")</script>`, web.URL)
+			pdf, err := (&writer{Options: Options{Chromium: program}}).print(context.Background(), []byte(page))
+			if err != nil || !bytes.Contains(pdf, []byte("%%EOF")) {
+				t.Errorf("%d bytes are no print: %v", len(pdf), err)
+			}
+			if n := asked.Load(); n > 0 {
+				t.Errorf("it asked a server %d times", n)
+			}
+		})
+	}
+}
+
 // However a Chromium ends, nothing of what it wrote is left, least of all in memory.
 func TestPrintLeavesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
@@ -54,7 +85,12 @@ func TestPrintLeavesNothing(t *testing.T) {
 			if err := unix.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			script := "#!/bin/sh\nmkdir \"$HOME/profile\"\necho >\"$HOME/profile/History\"\nprintf %s \"$HOME\" >" + fifo + "\n" + test.then + "\n"
+			lines, err := os.OpenFile(fifo, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = lines.Close() }()
+			script := "#!/bin/sh\nmkdir \"$HOME/profile\"\necho >\"$HOME/profile/History\"\necho \"$HOME\" >" + fifo + "\n" + test.then + "\n"
 			if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -63,22 +99,24 @@ func TestPrintLeavesNothing(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() {
 				_, err := (&writer{Options: Options{Chromium: program}}).print(ctx, []byte("<p>certificate"))
+				_, _ = lines.WriteString("\n") // for a script that said nothing
 				ended <- err
 			}()
-			dir, err := os.ReadFile(fifo)
+			dir, err := bufio.NewReader(lines).ReadString('\n')
 			if err != nil {
 				t.Fatal(err)
 			}
+			dir = strings.TrimSuffix(dir, "\n")
 			if name == "hangs" {
 				cancel()
 			}
 			if err := <-ended; test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("%v, not %q", err, test.want)
 			}
-			if filepath.Dir(string(dir)) != filepath.Dir(place) {
+			if filepath.Dir(dir) != filepath.Dir(place) {
 				t.Errorf("it was in %s, not beside %s", dir, place)
 			}
-			if _, err := os.Stat(string(dir)); !os.IsNotExist(err) {
+			if _, err := os.Stat(dir); !os.IsNotExist(err) {
 				t.Errorf("%s is left: %v", dir, err)
 			}
 		})

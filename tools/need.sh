@@ -16,8 +16,8 @@ run='find:findutils sha256sum:coreutils diff:diffutils'
 test='git:git gcc:gcc /usr/include/stdlib.h:libc6-dev mkfs.ext4:e2fsprogs losetup:mount
 	ip:iproute2 nsenter:util-linux nft:nftables strace:strace openssl:openssl xxd:xxd sha256sum:coreutils
 	systemd-analyze:systemd make:make mkfs.vfat:dosfstools setpriv:util-linux addpart:util-linux
-	chromium:chromium'
-bench='openssl:openssl sync:coreutils'
+	chromium:chromium chromium-headless-shell:chromium-headless-shell'
+bench='openssl:openssl sync:coreutils chromium-headless-shell:chromium-headless-shell'
 servers='' # programs of Go alone
 peers=''
 usb='qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static mkfs.vfat:dosfstools mkfs.exfat:exfatprogs

@@ -55,12 +55,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// printer puts before all other programs a chromium that prints at once.
+// printer puts before all other programs one that prints certificates at once, under the
+// name that is looked for first.
 func printer(e *testscript.Env) error {
 	dir := filepath.Join(e.WorkDir, ".programs")
 	e.Setenv("PATH", dir+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	const script = "#!/bin/sh\nfor a; do case $a in --print-to-pdf=*) echo %PDF-1.7 >\"${a#*=}\";; esac; done\n"
-	return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "chromium"), []byte(script), 0o700))
+	return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, printers[0]), []byte(script), 0o700))
 }
 
 // listening waits until a daemon answers on a state, or with ! until none does.

@@ -47,7 +47,7 @@ func machine(b *Bench) Machine {
 			m.Programs[name] = info.Main.Version
 		}
 	}
-	for _, name := range []string{"openssl", "cp"} {
+	for _, name := range []string{"openssl", "cp", "chromium-headless-shell"} {
 		m.Programs[name] = firstLine(name)
 	}
 	return m

@@ -17,6 +17,7 @@ func rows() []Row {
 		verifying("8 medium", 64, 64),
 		longLog(),
 		packaging(),
+		printing(),
 		uplink(),
 		oneClip(),
 		sm3(),
