@@ -2,7 +2,6 @@ package device
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,8 +108,13 @@ func serve(t *testing.T, root ...string) (f *Folder, abort func()) {
 	must(t, server.WaitMount())
 	f = openFolder(t, point)
 	_, minor, _ := strings.Cut(f.DeviceID(), ":")
+	const connections = "/sys/fs/fuse/connections"
 	return f, func() {
-		must(t, os.WriteFile(fmt.Sprintf("/sys/fs/fuse/connections/%s/abort", minor), []byte("1"), 0))
+		// A machine without systemd has it not yet.
+		if err := unix.Mount("fusectl", connections, "fusectl", 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
+			t.Fatalf("mount fusectl: %v", err)
+		}
+		must(t, os.WriteFile(filepath.Join(connections, minor, "abort"), []byte("1"), 0))
 	}
 }
 
