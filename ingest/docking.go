@@ -63,7 +63,6 @@ type docking struct {
 	tally       map[string]int64 // outcomes of what is not among files
 	storedBytes int64
 	slots       chan struct{} // one for each clip being committed
-	long        chan struct{} // one for the file of more than one part that is being read
 }
 
 // file is one of a camera's files, and what became of it. There can be very many.
@@ -222,7 +221,7 @@ func (d *docking) take(ctx context.Context, f *file, k *keeping) error {
 		d.ignore(f)
 		return nil
 	}
-	got, err := d.readInTurn(ctx, f)
+	got, err := d.read(ctx, f)
 	if err != nil {
 		return d.refuse(ctx, f, err, k.last)
 	}
@@ -243,20 +242,6 @@ func (d *docking) take(ctx context.Context, f *file, k *keeping) error {
 	}
 	k.waiting <- t // has room for each slot
 	return nil
-}
-
-// readInTurn reads long files one after another: two at once are whole no sooner
-// than the second of them, and the first would wait that long for its upload.
-func (d *docking) readInTurn(ctx context.Context, f *file) (got, error) {
-	if f.Size > hash.PartSize {
-		select {
-		case d.long <- struct{}{}:
-			defer func() { <-d.long }()
-		case <-ctx.Done():
-			return got{known: -1}, ctx.Err()
-		}
-	}
-	return d.read(ctx, f)
 }
 
 // refuse decides what a failed file means: the end of the docking, another

@@ -78,7 +78,7 @@ func (s *Station) newDocking(folder device.Tree, b *bay, shown string, want wish
 		s: s, folder: folder, base: o, told: told, want: want,
 		bay: b, pool: hash.NewPool(buffersPerDocking), emit: func(FileResult) {},
 		tally: map[string]int64{}, pending: map[int64][]awaited{},
-		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing), long: make(chan struct{}, 1),
+		settled: make(chan struct{}, 1), slots: make(chan struct{}, committing),
 	}
 	for _, id := range told {
 		if identifies(id) {
